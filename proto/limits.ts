@@ -1,0 +1,39 @@
+/**
+ * Every limit of the product, in one place, units in the names. `docs/limits.md` lists them; a test holds the two
+ * together. Limits of a single transaction fit every engine, so that data and callers can move between engines.
+ */
+
+/** Limits that a caller of the gateway meets. Past one: BAD_USER_INPUT that names the field, the value and the limit. */
+export const limits = {
+  keyBytesMax: 1_024,
+  valueBytesMax: 1_048_576,
+  nameBytesMax: 256,
+  tenantIdBytesMax: 128,
+  idempotencyKeyBytesMax: 256,
+  pageEntriesMax: 1_000,
+  /** A page or a batch of reads ends here: pages end early, kvGetMany is refused. */
+  pageBytesMax: 4_194_304,
+  getManyKeysMax: 1_000,
+  nodesIdsMax: 100,
+  transactChecksMax: 100,
+  transactWritesMax: 100,
+  counterShardsMax: 64,
+  ttlMsMax: 3_153_600_000_000,
+} as const;
+
+/** Limits between the store's clients and the store. */
+export const storeLimits = {
+  /** An encoded key with its scope; LMDB ends at 1,978 bytes. */
+  storedKeyBytesMax: 1_900,
+  /** A value with a pattern's own header. */
+  storedValueBytesMax: 1_310_720,
+  transactionOperationsMax: 240,
+  transactionBytesMax: 1_310_720,
+  commitTransactionsMax: 1_024,
+  readRangesMax: 2_048,
+  rangeEntriesMax: 10_000,
+  markBytesMax: 4_096,
+  /** Changes that wait for one slow reader in memory; past it, it is served from the log on disk. */
+  watchBufferBytesMax: 1_048_576,
+  messageBytesMax: 16_777_216,
+} as const;

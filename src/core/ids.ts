@@ -1,0 +1,49 @@
+/** Chance and identity, passed in: outside this file nobody calls Math.random or the crypto generators. */
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+
+export interface Ids {
+  /** A random (version 4) UUID. */
+  uuid(): string;
+  /** `size` bytes from a cryptographically secure generator. */
+  bytes(size: number): Buffer;
+  /** A number in [0, 1), for jitter and choice; not for secrets. */
+  fraction(): number;
+}
+
+/** The machine's generators. */
+export const systemIds: Ids = {
+  uuid: () => randomUUID(),
+  bytes: (size) => randomBytes(size),
+  fraction: () => Math.random(),
+};
+
+/** Repeatable "randomness" for tests: the same seed gives the same run (mulberry32, by Tommy Ettinger, public domain). */
+export function makeSeededIds(seed: number): Ids {
+  let state = seed >>> 0;
+  const fraction = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+  const bytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, () => Math.floor(fraction() * 256)));
+  const uuid = (): string => {
+    const raw = bytes(16);
+    raw[6] = (raw[6]! & 0x0f) | 0x40;
+    raw[8] = (raw[8]! & 0x3f) | 0x80;
+    return raw.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  };
+  return { uuid, bytes, fraction };
+}
+
+/** SHA-256 of the parts, each preceded by its length, so that no two lists of parts meet. 32 bytes. */
+export function hashParts(...parts: readonly (string | Buffer)[]): Buffer {
+  const hash = createHash('sha256');
+  const length = Buffer.alloc(4);
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
+    length.writeUInt32BE(bytes.length);
+    hash.update(length).update(bytes);
+  }
+  return hash.digest();
+}
