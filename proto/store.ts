@@ -95,6 +95,15 @@ export interface Mark {
   readonly value: Buffer;
 }
 
+/** A mark that stands. */
+export interface MarkEntry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  /** Of the commit that made it, with that commit's storage time. */
+  readonly revision: Revision;
+  readonly committedAtMs: number;
+}
+
 /** Checks, then writes, all or nothing. No key is written twice. */
 export interface Transaction {
   readonly checks: readonly Check[];
@@ -124,8 +133,8 @@ export interface Conflict {
   readonly kind: 'conflict';
   /** Every checked key that is present, failed or not; a checked key that is not here is absent. */
   readonly entries: readonly Entry[];
-  /** Every mark of the transaction that exists, as entries. */
-  readonly marks: readonly Entry[];
+  /** Every mark of the transaction that exists. */
+  readonly marks: readonly MarkEntry[];
   /** Of the state that it was judged on. */
   readonly revision: Revision;
   readonly nowMs: number;

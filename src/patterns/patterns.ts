@@ -2,17 +2,41 @@
 import type { Clock } from '../core/clock';
 import type { Ids } from '../core/ids';
 import type { Store } from '../../proto/store';
+import type { BatchReport } from '../store/batch';
+import type { LaneMemory } from '../store/lane-memory';
+import { Transact } from '../store/transact';
+import { Cluster } from './cluster';
+import { Counters } from './counter';
+import { Kv } from './kv';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
   readonly store: Store;
+  /** Shared by the lanes of all tenants of the process. */
+  readonly memory: LaneMemory;
+  /** Keeps this tenant's records apart from others' in the memory: no two scopes have the same. */
+  readonly memoryScope: string;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Told of every batch of every lane. */
+  readonly report?: (report: BatchReport) => void;
 }
 
-// Replaced by the real list as the patterns are built (resolvers' owner).
-export type Patterns = Record<string, unknown>;
+export interface Patterns {
+  readonly kv: Kv;
+  readonly counters: Counters;
+  readonly cluster: Cluster;
+  /** The lanes, for metrics. */
+  readonly transact: Transact;
+}
 
-export function makePatterns(_dependencies: PatternsDependencies): Patterns {
-  return {};
+export function makePatterns(dependencies: PatternsDependencies): Patterns {
+  const { store, clock, ids } = dependencies;
+  const transact = new Transact(dependencies);
+  return {
+    kv: new Kv(store, transact),
+    counters: new Counters({ store, transact, clock, ids }),
+    cluster: new Cluster(store, clock),
+    transact,
+  };
 }

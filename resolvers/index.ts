@@ -1,0 +1,13 @@
+/** The resolvers of all patterns: one of the project's two lists. */
+import { ClusterResolver } from './cluster';
+import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
+import { KvResolver } from './kv';
+import { NodeResolver } from './node';
+
+export const resolverClasses = [
+  NodeResolver,
+  KvResolver,
+  CounterResolver,
+  IncrementCounterSuccessResolver,
+  ClusterResolver,
+] as const;

@@ -1,0 +1,40 @@
+/** Anything with a global id. An id of no kind that is known, or of another tenant's thing, is answered like a missing one. */
+import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { limits } from '../proto/limits';
+import { Node } from '../schema/common';
+import { requireCount } from '../src/core/input';
+import { tryDecodeOpaque } from '../src/core/opaque';
+import type { RequestContext } from './context';
+import { toCounter } from './counter';
+
+type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
+
+/** How each kind of Node is found; a new kind is one line here. */
+const finders = {
+  counterNode: async (name, { patterns }) => {
+    const counter = await patterns.counters.get(name);
+    return counter ? toCounter(counter) : null;
+  },
+} as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
+
+async function find(id: string, context: RequestContext): Promise<Node | null> {
+  for (const kind of Object.keys(finders) as (keyof typeof finders)[]) {
+    const payload = tryDecodeOpaque(kind, id)?.toString('utf8');
+    if (payload !== undefined && payload !== '') return finders[kind](payload, context);
+  }
+  return null;
+}
+
+@Resolver()
+export class NodeResolver {
+  @Query(() => Node, { nullable: true })
+  node(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<Node | null> {
+    return find(id, context);
+  }
+
+  @Query(() => [Node], { nullable: 'items' })
+  nodes(@Arg('ids', () => [ID]) ids: string[], @Ctx() context: RequestContext): Promise<(Node | null)[]> {
+    requireCount('ids', ids, { min: 0, max: limits.nodesIdsMax });
+    return Promise.all(ids.map((id) => find(id, context)));
+  }
+}

@@ -1,0 +1,22 @@
+/** A pattern's endless answer as a subscription's source. */
+
+/**
+ * Ends at once when the subscriber leaves: a generator that waits for its next change would not notice `return` until
+ * that change comes, so the signal is aborted first.
+ */
+export function subscribeTo<T>(start: (signal: AbortSignal) => AsyncGenerator<T, void, void>): AsyncIterableIterator<T> {
+  const leaving = new AbortController();
+  const source = start(leaving.signal);
+  return {
+    next: () => source.next(),
+    return: async () => {
+      leaving.abort();
+      await source.return();
+      return { value: undefined, done: true };
+    },
+    throw: (error) => source.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * What the running product says about itself: logs (pino) and metrics (prom-client). Labels come from closed sets only
+ * (operation types, schema fields, error codes, store methods), never from callers, so that nobody can make a metric
+ * grow or carry another tenant's names.
+ */
+import pino from 'pino';
+import type { DestinationStream, Logger, LoggerOptions as PinoOptions } from 'pino';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+export type { Logger } from 'pino';
+
+export interface LoggerOptions {
+  /** Least level that is written. */
+  readonly level: string;
+  /** 'auto': for people where the output is a terminal, JSON lines elsewhere. */
+  readonly format: 'auto' | 'pretty' | 'json';
+  /** Which process speaks: `gateway` or `storage`. */
+  readonly name: string;
+  /** Where lines go; default: standard output. For tests. */
+  readonly destination?: DestinationStream;
+}
+
+/** A logger. Writes synchronously, so that the last words before an exit are not lost. */
+export function makeLogger(options: LoggerOptions): Logger {
+  const isPretty = options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY === true);
+  const settings: PinoOptions = { level: options.level, base: { name: options.name } };
+  if (options.destination) return pino(settings, options.destination);
+  if (!isPretty) return pino(settings, pino.destination({ dest: 1, sync: true }));
+  // Loaded only where a person reads.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const pretty = require('pino-pretty') as (options: object) => DestinationStream;
+  const colorize = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+  return pino(settings, pretty({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', sync: true, destination: 1 }));
+}
+
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const countBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** Every metric of the product. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly operations = new Counter({
+    name: 'norigate_operations_total',
+    help: 'GraphQL operations by type, first root field and outcome (ok, or the code of the first error).',
+    labelNames: ['type', 'field', 'outcome'],
+    registers: [this.registry],
+  });
+  readonly operationSeconds = new Histogram({
+    name: 'norigate_operation_seconds',
+    help: 'How long queries and mutations took to execute.',
+    labelNames: ['type'],
+    buckets: secondsBuckets,
+    registers: [this.registry],
+  });
+  readonly requests = new Counter({
+    name: 'norigate_http_requests_total',
+    help: 'HTTP answers by status.',
+    labelNames: ['status'],
+    registers: [this.registry],
+  });
+  readonly connections = new Gauge({
+    name: 'norigate_websocket_connections',
+    help: 'Open WebSockets.',
+    registers: [this.registry],
+  });
+  readonly subscribers = new Gauge({
+    name: 'norigate_subscribers',
+    help: 'Open subscriptions by field, over WebSocket and SSE.',
+    labelNames: ['field'],
+    registers: [this.registry],
+  });
+  readonly deliveries = new Counter({
+    name: 'norigate_deliveries_total',
+    help: 'Messages given to subscribers, by field.',
+    labelNames: ['field'],
+    registers: [this.registry],
+  });
+  readonly laneDepth = new Histogram({
+    name: 'norigate_lane_depth',
+    help: 'Commands that one commit of a lane combined.',
+    buckets: countBuckets,
+    registers: [this.registry],
+  });
+  readonly conflicts = new Counter({
+    name: 'norigate_conflicts_total',
+    help: 'Transactions that storage answered with a conflict.',
+    registers: [this.registry],
+  });
+  readonly batchSize = new Histogram({
+    name: 'norigate_store_batch_size',
+    help: 'Ranges of a read, or transactions of a commit, that went to storage together.',
+    labelNames: ['method'],
+    buckets: countBuckets,
+    registers: [this.registry],
+  });
+  readonly storeSeconds = new Histogram({
+    name: 'norigate_store_seconds',
+    help: 'How long storage took to answer (commit: until it was durable).',
+    labelNames: ['method', 'outcome'],
+    buckets: secondsBuckets,
+    registers: [this.registry],
+  });
+  readonly watchLag = new Gauge({
+    name: 'norigate_watch_lag_seconds',
+    help: 'Age of the newest batch that the watch of this gateway has brought.',
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: 'norigate_process_' });
+  }
+}
