@@ -30,7 +30,10 @@ export function makeLogger(options: LoggerOptions): Logger {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const pretty = require('pino-pretty') as (options: object) => DestinationStream;
   const colorize = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
-  return pino(settings, pretty({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', sync: true, destination: 1 }));
+  return pino(
+    settings,
+    pretty({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', sync: true, destination: 1 }),
+  );
 }
 
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -106,7 +109,32 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #operationCounters = new Map<string, Counter.Internal>();
+  readonly #operationTimers = new Map<string, Histogram.Internal<string>>();
+  readonly #answerCounters = new Map<number, Counter.Internal>();
+
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'norigate_process_' });
+  }
+
+  /** One operation more with this outcome. Labels are looked up once: on the hot path that is most of what counting costs. */
+  countOperation(type: string, field: string, outcome: string): void {
+    const key = `${type} ${field} ${outcome}`;
+    let counter = this.#operationCounters.get(key);
+    if (!counter) this.#operationCounters.set(key, (counter = this.operations.labels(type, field, outcome)));
+    counter.inc();
+  }
+
+  timeOperation(type: string, ms: number): void {
+    let timer = this.#operationTimers.get(type);
+    if (!timer) this.#operationTimers.set(type, (timer = this.operationSeconds.labels(type)));
+    timer.observe(ms / 1_000);
+  }
+
+  /** One HTTP answer more with this status. */
+  countAnswer(status: number): void {
+    let counter = this.#answerCounters.get(status);
+    if (!counter) this.#answerCounters.set(status, (counter = this.requests.labels(String(status))));
+    counter.inc();
   }
 }

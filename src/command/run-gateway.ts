@@ -1,0 +1,211 @@
+/** Puts the gateway of a process together: the store over gRPC with its wrappers, the patterns of each tenant, the server. */
+import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Store } from '../../proto/store';
+import { resolverClasses } from '../../resolvers/index';
+import { readContractSdl } from '../../schema/sdl';
+import type { Config } from '../config';
+import type { Clock } from '../core/clock';
+import type { Ids } from '../core/ids';
+import { tenantScope } from '../core/keyspace';
+import type { Lifecycle } from '../core/lifecycle';
+import type { Logger, Metrics } from '../core/telemetry';
+import { BoundedMap } from '../gateway/bounded-map';
+import type { MakeContext } from '../gateway/gateway';
+import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
+import { createGateway } from '../gateway/server';
+import type { GatewayServer } from '../gateway/server';
+import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
+import { makePatterns } from '../patterns/patterns';
+import type { Patterns } from '../patterns/patterns';
+import { BatchedStore } from '../store/batched-store';
+import type { ClientTls } from '../store/grpc-connection';
+import { GrpcStore } from '../store/grpc-store';
+import { LaneMemory } from '../store/lane-memory';
+import { ScopedStore } from '../store/scoped-store';
+import { SharedWatchStore } from '../store/shared-watch-store';
+import { makeTracedStore } from '../store/traced-store';
+import type { StoreObserver } from '../store/traced-store';
+
+export interface RunGatewayOptions {
+  readonly config: Config;
+  /** Where storage listens. */
+  readonly storageAddress: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly lifecycle: Lifecycle;
+}
+
+export interface RunningGateway {
+  readonly server: GatewayServer;
+  readonly port: number;
+  /** http or https, host and port. */
+  readonly origin: string;
+}
+
+/** Tenants whose patterns are kept ready; one that was not seen for long is made anew, and loses nothing by it. */
+const tenantsMax = 1_000;
+const readyWithinMs = 1_000;
+/** The program's own folder: `dist/` when built, else the checkout. */
+const home = join(__dirname, '..', '..');
+
+/** Starts it; resolves when it listens. Storage need not answer yet: /readyz tells when it does. */
+export async function runGateway(options: RunGatewayOptions): Promise<RunningGateway> {
+  const { config, clock, ids, logger, metrics, lifecycle } = options;
+  const tls = storageTlsOf(config, options.storageAddress);
+  const grpcStore = new GrpcStore({
+    address: options.storageAddress,
+    clock,
+    ids,
+    deadlineMs: config.NORIGATE_STORE_DEADLINE_MS,
+    ...(tls && { tls }),
+  });
+  lifecycle.onStop('store', () => grpcStore.close());
+  grpcStore.onStateChange((isReady, reason) => {
+    if (isReady) logger.info('storage answers');
+    else if (!lifecycle.isStopping) logger.warn({ reason }, 'storage does not answer');
+  });
+  const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics) });
+  const store = new SharedWatchStore(new BatchedStore(traced), { clock });
+  const server = await createGateway({
+    ...serverOptionsOf(config),
+    resolvers: resolverClasses,
+    sdl: readContractSdl(),
+    makeContext: makeContexts({ store, clock, ids, metrics, grpcStore }),
+    isStorageReady: () => answersSoon(grpcStore, clock),
+    clock,
+    ids,
+    logger,
+    metrics,
+  });
+  lifecycle.onStop('gateway', (signal) => server.stop(signal));
+  const port = await server.listen(config.PORT, config.HOST);
+  const scheme = config.NORIGATE_TLS_CERT === undefined ? 'http' : 'https';
+  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
+  return { server, port, origin: `${scheme}://${host}:${port}` };
+}
+
+/** What the gateway shows and asks for on the way to storage; undefined: no TLS, which a unix socket never has. */
+function storageTlsOf(config: Config, address: string): ClientTls | undefined {
+  const {
+    NORIGATE_STORAGE_TLS_CA: caFile,
+    NORIGATE_STORAGE_TLS_CERT: certFile,
+    NORIGATE_STORAGE_TLS_KEY: keyFile,
+  } = config;
+  if (caFile === undefined || address.startsWith('unix:')) return undefined;
+  return certFile === undefined || keyFile === undefined ? { caFile } : { caFile, certFile, keyFile };
+}
+
+/** The SDL of what the gateway serves. */
+export function schemaText(): string {
+  return printGatewaySchema(buildGatewaySchema({ resolvers: resolverClasses, sdl: readContractSdl() }));
+}
+
+function serverOptionsOf(
+  config: Config,
+): Pick<
+  Parameters<typeof createGateway>[0],
+  | 'limits'
+  | 'allowIntrospection'
+  | 'trustedDocuments'
+  | 'allowedOrigins'
+  | 'tls'
+  | 'graphiql'
+  | 'bodyBytesMax'
+  | 'operationsPerSocketMax'
+  | 'connectionsMax'
+  | 'slowConsumerMs'
+> {
+  const { NORIGATE_TLS_CERT: cert, NORIGATE_TLS_KEY: key, NORIGATE_DOCUMENTS: documents } = config;
+  return {
+    limits: {
+      depthMax: config.NORIGATE_DEPTH_MAX,
+      aliasesMax: config.NORIGATE_ALIASES_MAX,
+      tokensMax: config.NORIGATE_TOKENS_MAX,
+      directivesMax: config.NORIGATE_DIRECTIVES_MAX,
+      rootFieldsMax: config.NORIGATE_ROOT_FIELDS_MAX,
+    },
+    allowIntrospection: config.NORIGATE_INTROSPECTION,
+    trustedDocuments:
+      documents === undefined
+        ? new TrustedDocuments([], false)
+        : readTrustedDocuments(documents, config.NORIGATE_DOCUMENTS_ONLY),
+    allowedOrigins: config.NORIGATE_ALLOWED_ORIGINS,
+    ...(cert !== undefined && key !== undefined ? { tls: { cert: readFileSync(cert), key: readFileSync(key) } } : {}),
+    graphiql: {
+      assets: config.NORIGATE_GRAPHIQL ? join(home, 'graphiql') : undefined,
+      operations: join(home, 'schema', 'operations'),
+    },
+    bodyBytesMax: config.NORIGATE_BODY_BYTES_MAX,
+    operationsPerSocketMax: config.NORIGATE_SUBSCRIPTIONS_MAX,
+    connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
+    slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
+  };
+}
+
+interface ContextParts {
+  readonly store: Store;
+  readonly grpcStore: GrpcStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly metrics: Metrics;
+}
+
+/** Contexts of requests, over patterns that are made once a tenant. */
+function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): MakeContext {
+  let memory = new LaneMemory();
+  const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
+  // Other data than before: what was remembered of the old is void.
+  grpcStore.onStoreReplaced(() => {
+    memory = new LaneMemory();
+    for (const tenantId of [...tenants.keys()]) tenants.delete(tenantId);
+  });
+  const patternsOf = (tenantId: string): Patterns => {
+    const known = tenants.get(tenantId);
+    if (known) return known;
+    const scope = tenantScope(tenantId, 1);
+    const patterns = makePatterns({
+      store: new ScopedStore(store, scope),
+      memory,
+      memoryScope: scope.toString('latin1'),
+      clock,
+      ids,
+      report: ({ commands, conflicts }) => {
+        metrics.laneDepth.observe(commands);
+        if (conflicts > 0) metrics.conflicts.inc(conflicts);
+      },
+    });
+    tenants.set(tenantId, patterns);
+    return patterns;
+  };
+  return ({ tenantId, requestId }) => ({ tenantId, requestId, patterns: patternsOf(tenantId) });
+}
+
+function observerOf(metrics: Metrics): StoreObserver {
+  return {
+    onOperation(name, ms, outcome, { asked }) {
+      if (name === 'watch') return;
+      metrics.storeSeconds.observe({ method: name, outcome }, ms / 1_000);
+      if (name !== 'status') metrics.batchSize.observe({ method: name }, asked);
+    },
+  };
+}
+
+/** Whether storage answers within a second. */
+async function answersSoon(store: GrpcStore, clock: Clock): Promise<boolean> {
+  if (!store.isReady()) return false;
+  let cancel: (() => void) | undefined;
+  const late = new Promise<false>((resolve) => {
+    cancel = clock.after(readyWithinMs, () => resolve(false));
+  });
+  const answer = store.status().then(
+    () => true,
+    () => false,
+  );
+  const isReady = await Promise.race([answer, late]);
+  cancel?.();
+  return isReady;
+}

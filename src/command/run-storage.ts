@@ -1,0 +1,106 @@
+/**
+ * The storage process: opens the data, serves it over gRPC, and stops when it is told to, or when the process that
+ * started it is gone. What it cannot run with is said in one message, with exit code 1.
+ */
+import { mkdirSync } from 'node:fs';
+import type { Store } from '../../proto/store';
+import { serveStore } from '../../storage/server';
+import type { ServerTls } from '../../storage/server';
+import type { Config } from '../config';
+import type { Clock } from '../core/clock';
+import { toAppError } from '../core/errors';
+import type { Ids } from '../core/ids';
+import type { Lifecycle } from '../core/lifecycle';
+import type { Logger } from '../core/telemetry';
+import { openStore } from './open-store';
+import { isStorageOrder } from './storage-messages';
+import type { StorageReport } from './storage-messages';
+
+export interface RunStorageOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  /** Stops everything and ends the process. */
+  readonly end: (code: number) => void;
+}
+
+/** A storage process whose parent was killed may hold the directory for a moment longer. */
+const takeoverMs = 2_000;
+const takeoverPauseMs = 100;
+
+/** Starts it; resolves when it listens. Throws where it cannot run. */
+export async function runStorage(options: RunStorageOptions): Promise<void> {
+  const { config, logger, lifecycle } = options;
+  if (process.connected) obeyParent(options);
+  try {
+    // The socket lies there too, whatever the engine.
+    mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
+    const store = await openSoon(options);
+    lifecycle.onStop('data', () => store.close());
+    const tls = serverTlsOf(config);
+    const server = await serveStore({
+      store,
+      address: config.storageAddress,
+      clock: options.clock,
+      ...(tls && { tls }),
+    });
+    lifecycle.onStop('storage', () => server.stop(config.NORIGATE_STOP_DEADLINE_MS));
+    const { engine } = await store.status();
+    logger.info({ address: server.address, engine, data: config.DATA_DIR }, 'storage listens');
+    await tellParent({ kind: 'listening', address: server.address, engine });
+  } catch (error) {
+    await tellParent({ kind: 'failed', message: toAppError(error).message });
+    throw error;
+  }
+}
+
+function serverTlsOf(config: Config): ServerTls | undefined {
+  const {
+    NORIGATE_STORAGE_TLS_CERT: certFile,
+    NORIGATE_STORAGE_TLS_KEY: keyFile,
+    NORIGATE_STORAGE_TLS_CA: clientCaFile,
+  } = config;
+  if (certFile === undefined || keyFile === undefined || config.storageAddress.startsWith('unix:')) return undefined;
+  return clientCaFile === undefined ? { certFile, keyFile } : { certFile, keyFile, clientCaFile };
+}
+
+/** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store> {
+  const startMs = clock.monotonicMs();
+  const onFatal = (error: unknown): void => {
+    logger.fatal({ err: error }, 'storage cannot go on');
+    end(1);
+  };
+  for (;;) {
+    try {
+      return await openStore({ config, clock, ids, logger, onFatal });
+    } catch (error) {
+      if (toAppError(error).code !== 'UNAVAILABLE' || clock.monotonicMs() - startMs > takeoverMs) throw error;
+      await clock.sleep(takeoverPauseMs);
+    }
+  }
+}
+
+/**
+ * Stops on the parent's word, or when the parent is gone. Signals are the parent's business: Ctrl-C reaches both
+ * processes, and storage must outlive the requests that the gateway still finishes.
+ */
+function obeyParent({ logger, end }: RunStorageOptions): void {
+  process.on('message', (message) => {
+    if (isStorageOrder(message)) end(0);
+  });
+  process.on('disconnect', () => {
+    logger.debug('the process that started storage is gone');
+    end(0);
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+}
+
+function tellParent(report: StorageReport): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.send || !process.connected) return resolve();
+    process.send(report, undefined, undefined, () => resolve());
+  });
+}

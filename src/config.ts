@@ -1,0 +1,336 @@
+/**
+ * Every setting of the product, in one table: name, type, default, meaning. The environment is parsed here, once, at
+ * start; every fault is reported at the same time, a NORIGATE_ variable that nobody reads included. `docs/configuration.md`
+ * and the README show the same table; a test holds them to it.
+ */
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+
+/** Turns the text of a variable into its value; throws a RangeError that says what it expected. */
+type Parse<Value> = (text: string) => Value;
+
+export interface Setting<Value = unknown> {
+  /** The kind of value, as the docs show it. */
+  readonly type: string;
+  /** As one would write it in the environment; empty: not set. */
+  readonly default: string;
+  readonly description: string;
+  readonly parse: Parse<Value>;
+}
+
+function setting<Value>(type: string, parse: Parse<Value>, fallback: string, description: string): Setting<Value> {
+  return { type, default: fallback, description, parse };
+}
+
+function whole(minimum: number, maximum: number): Parse<number> {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= minimum && value <= maximum)) throw new RangeError(`a whole number from ${minimum} to ${maximum}`);
+    return value;
+  };
+}
+
+function oneOf<const Choice extends string>(...choices: readonly Choice[]): Parse<Choice> {
+  return (text) => {
+    const found = choices.find((choice) => choice === text);
+    if (found === undefined) throw new RangeError(`one of ${choices.join(', ')}`);
+    return found;
+  };
+}
+
+const flag: Parse<boolean> = (text) => {
+  if (text !== 'true' && text !== 'false') throw new RangeError('true or false');
+  return text === 'true';
+};
+
+const optional =
+  <Value>(parse: Parse<Value>): Parse<Value | undefined> =>
+  (text) =>
+    text === '' ? undefined : parse(text);
+
+const path: Parse<string> = (text) => resolve(text);
+
+const file: Parse<string> = (text) => {
+  const at = resolve(text);
+  if (!existsSync(at)) throw new RangeError('the path of a file or folder that exists');
+  return at;
+};
+
+const secret: Parse<string> = (text) => {
+  if (Buffer.byteLength(text) < 32) throw new RangeError('at least 32 bytes');
+  return text;
+};
+
+const origins: Parse<readonly string[]> = (text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => {
+      const url = URL.canParse(part) ? new URL(part) : undefined;
+      if (!url || url.origin === 'null' || url.origin !== part.replace(/\/$/, ''))
+        throw new RangeError('origins such as https://app.example.com, separated by commas');
+      return url.origin;
+    });
+
+const address: Parse<string> = (text) => {
+  const isTcp =
+    /^(\[[0-9a-fA-F:]+\]|[^\s:/[\]]+):\d{1,5}$/.test(text) && Number(text.slice(text.lastIndexOf(':') + 1)) < 65_536;
+  if (isTcp) return text;
+  if (text.startsWith('unix:')) return `unix:${resolve(text.slice('unix:'.length))}`;
+  if (text.includes('/')) return `unix:${resolve(text)}`;
+  throw new RangeError('host:port, or the path of a unix socket');
+};
+
+const engine: Parse<'lmdb' | 'memory'> = (text) => {
+  if (text === 'etcd') throw new RangeError('lmdb or memory: the etcd engine is not part of this version yet');
+  return oneOf('lmdb', 'memory')(text);
+};
+
+const authentication: Parse<'development'> = (text) => {
+  if (text === 'required')
+    throw new RangeError('development: API keys and JWT come with tenants, which are not part of this version yet');
+  return oneOf('development')(text);
+};
+
+const dayMs = 86_400_000;
+
+/** Every variable that the product reads. */
+export const settings = {
+  PORT: setting('number', whole(0, 65_535), '4000', 'Port of the HTTP server; 0: any free one.'),
+  HOST: setting(
+    'string',
+    String,
+    '127.0.0.1',
+    'Address that the HTTP server listens on. In development mode only a loopback address.',
+  ),
+  DATA_DIR: setting('path', path, './data', 'Directory of the data; made at the first start.'),
+  NORIGATE_ENGINE: setting(
+    'lmdb | memory',
+    engine,
+    'lmdb',
+    'Where storage keeps its data; `memory` forgets everything at its end.',
+  ),
+  NORIGATE_STORAGE: setting(
+    'address',
+    optional(address),
+    '',
+    'Where `norigate storage` listens and `norigate gateway` connects: host:port, or a unix socket. Left out: `storage.sock` in DATA_DIR. Set for `norigate` itself: a storage tier that runs already.',
+  ),
+  NORIGATE_AUTH: setting(
+    'development',
+    authentication,
+    'development',
+    'How callers show who they are. `development`: the tenant is what the header `x-tenant-id` says, on loopback only.',
+  ),
+  NORIGATE_SECRET: setting(
+    'string',
+    optional(secret),
+    '',
+    'The server secret, at least 32 bytes. Left out: made at the first start, in DATA_DIR.',
+  ),
+  NORIGATE_TLS_CERT: setting(
+    'file',
+    optional(file),
+    '',
+    'Certificate chain (PEM) of the HTTP server; together with NORIGATE_TLS_KEY.',
+  ),
+  NORIGATE_TLS_KEY: setting('file', optional(file), '', 'Private key (PEM) of the HTTP server.'),
+  NORIGATE_STORAGE_TLS_CERT: setting(
+    'file',
+    optional(file),
+    '',
+    'Certificate chain (PEM) that `norigate storage` shows on a host:port, and a gateway where storage asks for one; together with NORIGATE_STORAGE_TLS_KEY.',
+  ),
+  NORIGATE_STORAGE_TLS_KEY: setting('file', optional(file), '', 'Private key (PEM) for it.'),
+  NORIGATE_STORAGE_TLS_CA: setting(
+    'file',
+    optional(file),
+    '',
+    'Authority (PEM) whose certificates the other side must show: gateways to storage, storage to gateways. Turns TLS on in a gateway.',
+  ),
+  NORIGATE_ALLOWED_ORIGINS: setting(
+    'list of origins',
+    origins,
+    '',
+    'Web origins beside our own that may send requests and open WebSockets, separated by commas.',
+  ),
+  NORIGATE_INTROSPECTION: setting(
+    'boolean',
+    flag,
+    'true',
+    'Whether clients may ask for the schema; off also turns suggestions off.',
+  ),
+  NORIGATE_GRAPHIQL: setting('boolean', flag, 'true', 'Whether /graphiql is served.'),
+  NORIGATE_DOCUMENTS: setting(
+    'folder',
+    optional(file),
+    '',
+    'Folder of trusted documents (*.graphql, and *.json with documents by id), which a request may name by `documentId`.',
+  ),
+  NORIGATE_DOCUMENTS_ONLY: setting('boolean', flag, 'false', 'Whether nothing but the trusted documents is run.'),
+  NORIGATE_BODY_BYTES_MAX: setting(
+    'bytes',
+    whole(1_024, 67_108_864),
+    '2097152',
+    'A request body, and a WebSocket message.',
+  ),
+  NORIGATE_DEPTH_MAX: setting('number', whole(1, 1_000), '20', 'How deep the fields of a document may be nested.'),
+  NORIGATE_ALIASES_MAX: setting('number', whole(0, 100_000), '100', 'Aliases of a document, fragments spread.'),
+  NORIGATE_TOKENS_MAX: setting(
+    'number',
+    whole(10, 1_000_000),
+    '5000',
+    'Tokens of a document; also its fields once fragments are spread.',
+  ),
+  NORIGATE_DIRECTIVES_MAX: setting('number', whole(0, 100_000), '50', 'Directives of a document, fragments spread.'),
+  NORIGATE_ROOT_FIELDS_MAX: setting('number', whole(1, 100_000), '50', 'Root fields of a mutation.'),
+  NORIGATE_SUBSCRIPTIONS_MAX: setting(
+    'number',
+    whole(1, 100_000),
+    '200',
+    'Operations open at once on one WebSocket; past it the new one is OVERLOADED.',
+  ),
+  NORIGATE_CONNECTIONS_MAX: setting(
+    'number',
+    whole(1, 1_000_000),
+    '10000',
+    'HTTP connections and WebSockets open at once; more are closed at once.',
+  ),
+  NORIGATE_SLOW_CONSUMER_MS: setting(
+    'milliseconds',
+    whole(100, 3_600_000),
+    '30000',
+    'How long a subscriber may take nothing before it is ended with SLOW_CONSUMER.',
+  ),
+  NORIGATE_STORE_DEADLINE_MS: setting(
+    'milliseconds',
+    whole(50, 600_000),
+    '5000',
+    'How long one operation on storage may take.',
+  ),
+  NORIGATE_STOP_DEADLINE_MS: setting(
+    'milliseconds',
+    whole(0, 600_000),
+    '10000',
+    'How long a graceful stop waits for what still runs.',
+  ),
+  NORIGATE_HISTORY_MS: setting('milliseconds', whole(1_000, 30 * dayMs), '3600000', 'How long the change log is kept.'),
+  NORIGATE_HISTORY_BYTES_MAX: setting(
+    'bytes',
+    whole(1_048_576, 1_099_511_627_776),
+    '1073741824',
+    'Size past which the oldest part of the change log goes, however young.',
+  ),
+  NORIGATE_MARK_KEEP_MS: setting(
+    'milliseconds',
+    whole(60_000, 30 * dayMs),
+    '86400000',
+    'How long an idempotencyKey is remembered.',
+  ),
+  NORIGATE_LOG_LEVEL: setting(
+    'trace | debug | info | warn | error | fatal | silent',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'What is logged.',
+  ),
+  NORIGATE_LOG_FORMAT: setting(
+    'auto | pretty | json',
+    oneOf('auto', 'pretty', 'json'),
+    'auto',
+    'How it is written; `auto`: for people on a terminal, JSON lines elsewhere.',
+  ),
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+
+type Values = { readonly [Name in SettingName]: ReturnType<(typeof settings)[Name]['parse']> };
+
+/** The parsed settings, by the names of their variables. */
+export interface Config extends Values {
+  /** gRPC address of the storage tier: NORIGATE_STORAGE, or the socket in DATA_DIR. */
+  readonly storageAddress: string;
+}
+
+/** What is wrong with the environment, all of it. */
+export class ConfigError extends Error {
+  /** One sentence for each fault. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+/** Whether the address is only reachable from this machine. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (bare === 'localhost' || bare.endsWith('.localhost') || bare === '::1') return true;
+  return isIP(bare) === 4 && bare.startsWith('127.');
+}
+
+/** Parses the environment. Throws ConfigError with every fault in it. A variable that is set but empty counts as not set. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(settings)) {
+    const given = environment[name];
+    const text = given === undefined || given === '' ? spec.default : given;
+    try {
+      values[name] = spec.parse(text);
+    } catch (error) {
+      const shown = name === 'NORIGATE_SECRET' ? 'the value given' : JSON.stringify(text);
+      faults.push(`${name} must be ${(error as Error).message}; it is ${shown}.`);
+    }
+  }
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('NORIGATE_') || name in settings) continue;
+    faults.push(`${name} is not a setting. ${suggestion(name)}`);
+  }
+  faults.push(...crossFaults(values as unknown as Values, environment));
+  if (faults.length > 0) throw new ConfigError(faults);
+  const parsed = values as unknown as Values;
+  return { ...parsed, storageAddress: parsed.NORIGATE_STORAGE ?? `unix:${resolve(parsed.DATA_DIR, 'storage.sock')}` };
+}
+
+/** The rules between settings. Values that did not parse are undefined here. */
+function crossFaults(values: Values, environment: Readonly<Record<string, string | undefined>>): string[] {
+  const faults: string[] = [];
+  const isGiven = (name: SettingName): boolean => (environment[name] ?? '') !== '';
+  if (!isLoopback(values.HOST))
+    faults.push(
+      `HOST must be a loopback address (127.0.0.1, ::1, localhost) while NORIGATE_AUTH is development, since there everyone is let in; it is ${JSON.stringify(values.HOST)}.`,
+    );
+  if (isGiven('NORIGATE_STORAGE_TLS_CERT') !== isGiven('NORIGATE_STORAGE_TLS_KEY'))
+    faults.push('NORIGATE_STORAGE_TLS_CERT and NORIGATE_STORAGE_TLS_KEY go together; only one of them is set.');
+  if (isGiven('NORIGATE_TLS_CERT') !== isGiven('NORIGATE_TLS_KEY'))
+    faults.push('NORIGATE_TLS_CERT and NORIGATE_TLS_KEY go together; only one of them is set.');
+  if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
+    faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
+  return faults;
+}
+
+function suggestion(name: string): string {
+  const known = Object.keys(settings);
+  const nearest = known.map((each) => ({ each, far: editDistance(name, each) })).sort((a, b) => a.far - b.far)[0]!;
+  return nearest.far <= Math.max(2, (name.length - 'NORIGATE_'.length) / 3)
+    ? `Did you mean ${nearest.each}?`
+    : 'See `norigate --help` for all settings.';
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1)
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,45 @@
+/** The answer to one query or mutation over HTTP: what is sent, and with which status. */
+import type { DocumentNode } from 'graphql';
+import { requestError, statusOf, toClientError } from './errors';
+import type { ErrorScene } from './errors';
+import type { Gateway } from './gateway';
+import type { Inputs } from './compiled-query';
+import { mediaTypes } from './http-io';
+import type { MediaType } from './http-io';
+import { shownResult } from './subscriptions';
+import type { ShownResult } from './subscriptions';
+
+/** Who asks, and how the answer is to be written. Apollo copies it, so it holds plain members only. */
+export interface HttpCaller {
+  readonly tenantId: string;
+  readonly scene: ErrorScene;
+  readonly mediaType: MediaType;
+}
+
+export interface AskedOperation {
+  readonly document: DocumentNode;
+  readonly operationName: string | null | undefined;
+  readonly inputs: Inputs;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly result: ShownResult;
+}
+
+/** Runs it. Never rejects: failures are in the result. */
+export async function answer(gateway: Gateway, asked: AskedOperation, caller: HttpCaller): Promise<Answer> {
+  const { scene, tenantId, mediaType } = caller;
+  let operation;
+  try {
+    operation = gateway.executor.prepare(asked.document, asked.operationName);
+    if (operation.type === 'subscription')
+      throw requestError('BAD_REQUEST', 'A subscription needs a WebSocket, or "accept: text/event-stream".');
+  } catch (error) {
+    return { status: 400, result: { errors: [toClientError(error, scene)] } };
+  }
+  const result = shownResult(await gateway.execute({ operation, inputs: asked.inputs, tenantId, scene }), scene);
+  // Variables that did not fit: nothing was executed. application/json says 200 to every well-formed request.
+  const isRefused = result.errors !== undefined && result.data === undefined;
+  return { status: isRefused && mediaType === mediaTypes.response ? statusOf(result.errors![0]!) : 200, result };
+}

@@ -1,0 +1,142 @@
+/**
+ * What the transports share: documents, execution, the contexts of requests, subscriptions. HTTP, SSE and WebSocket are
+ * thin layers over this.
+ */
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import type { RequestContext } from '../../resolvers/context';
+import type { Clock } from '../core/clock';
+import type { Ids } from '../core/ids';
+import type { Logger, Metrics } from '../core/telemetry';
+import type { Inputs } from './compiled-query';
+import { Documents } from './documents';
+import type { ValidDocument } from './documents';
+import type { DocumentLimits } from './document-limits';
+import { codeOf, requestError } from './errors';
+import type { ErrorScene } from './errors';
+import { Executor } from './executor';
+import type { Operation } from './executor';
+import { Subscriptions } from './subscriptions';
+import type { OpenSubscription, RefusedSubscription } from './subscriptions';
+import type { TrustedDocuments } from './trusted-documents';
+
+/** What resolvers are given. */
+export type MakeContext = (caller: { readonly tenantId: string; readonly requestId: string }) => RequestContext;
+
+export interface GatewayOptions {
+  readonly schema: GraphQLSchema;
+  readonly limits: DocumentLimits;
+  readonly allowIntrospection: boolean;
+  readonly trustedDocuments: TrustedDocuments;
+  readonly makeContext: MakeContext;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What a request says it wants to run. */
+export interface RequestedDocument {
+  readonly query?: unknown;
+  readonly documentId?: unknown;
+  readonly operationName?: string | null | undefined;
+}
+
+export interface ExecutionRequest {
+  readonly operation: Operation;
+  readonly inputs: Inputs;
+  readonly tenantId: string;
+  readonly scene: ErrorScene;
+}
+
+export interface SubscriptionStart extends ExecutionRequest {
+  readonly operationName: string | null | undefined;
+}
+
+export class Gateway {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly executor: Executor;
+  readonly documents: Documents;
+  readonly trustedDocuments: TrustedDocuments;
+  readonly makeContext: MakeContext;
+  readonly #subscriptions: Subscriptions;
+
+  constructor(options: GatewayOptions) {
+    ({ clock: this.clock, ids: this.ids, logger: this.logger, metrics: this.metrics } = options);
+    this.executor = new Executor(options.schema);
+    this.documents = new Documents(options);
+    this.trustedDocuments = options.trustedDocuments;
+    this.makeContext = options.makeContext;
+    this.#subscriptions = new Subscriptions(this.executor, this.metrics);
+  }
+
+  /** A name for a request, under which what it hides from its caller is logged. */
+  scene(): ErrorScene {
+    return { requestId: this.ids.uuid(), logger: this.logger };
+  }
+
+  /** The source of the document that a request means. Throws where it names none, or one that may not be run. */
+  sourceOf({ query, documentId }: RequestedDocument): string | undefined {
+    if (documentId !== undefined && documentId !== null) {
+      const source = typeof documentId === 'string' ? this.trustedDocuments.get(documentId) : undefined;
+      if (source === undefined)
+        throw requestError('PERSISTED_QUERY_NOT_FOUND', 'There is no trusted document with this documentId.');
+      return source;
+    }
+    if (query === undefined || query === null || query === '') return undefined;
+    if (typeof query !== 'string') throw requestError('BAD_REQUEST', 'query must be a string.');
+    if (!this.trustedDocuments.allows(query))
+      throw requestError('BAD_REQUEST', 'Only trusted documents are run here: send a documentId.');
+    return query;
+  }
+
+  /** The valid document of a source. Throws the list of its errors. */
+  documentOf(source: string): ValidDocument {
+    const found = this.documents.get(source);
+    if ('document' in found) return found;
+    throw found.errors;
+  }
+
+  /** The operation that a request means, ready to run. Throws an error, or the list of a document's errors. */
+  prepare(requested: RequestedDocument): Operation {
+    const source = this.sourceOf(requested);
+    if (source === undefined) throw requestError('BAD_REQUEST', 'The request has neither a query nor a documentId.');
+    return this.executor.prepare(this.documentOf(source).document, requested.operationName);
+  }
+
+  /** Runs a query or a mutation. Never rejects: what is thrown is in the result's errors. */
+  async execute({ operation, inputs, tenantId, scene }: ExecutionRequest): Promise<ExecutionResult> {
+    const startMs = this.clock.monotonicMs();
+    let result: ExecutionResult;
+    try {
+      const context = this.makeContext({ tenantId, requestId: scene.requestId });
+      result = await operation.run(undefined, context, inputs);
+    } catch (error) {
+      result = { errors: [error as never] };
+    }
+    this.#record(operation, result, startMs);
+    return result;
+  }
+
+  /** Opens a subscription, or says why not. */
+  subscribe(start: SubscriptionStart): Promise<OpenSubscription | RefusedSubscription> {
+    const { tenantId, scene } = start;
+    const contextValue = this.makeContext({ tenantId, requestId: scene.requestId });
+    return this.#subscriptions.open({ ...start, contextValue });
+  }
+
+  /** Ends every subscription. */
+  closeSubscriptions(): void {
+    this.#subscriptions.closeAll();
+  }
+
+  #record(operation: Operation, result: ExecutionResult, startMs: number): void {
+    const { metrics, clock } = this;
+    const first = result.errors?.[0];
+    const outcome = first === undefined ? 'ok' : codeOf(first);
+    metrics.countOperation(operation.type, operation.field, outcome);
+    metrics.timeOperation(operation.type, clock.monotonicMs() - startMs);
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * GraphQL over WebSocket (`graphql-transport-ws`): the protocol is graphql-ws's, the delivery ours. Payloads are written
+ * straight to the socket as JSON that equal subscriptions share; a socket whose buffer is full is waited for, which
+ * stops its sources, and one that takes nothing for too long is ended with SLOW_CONSUMER, then closed.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GraphQLError } from 'graphql';
+import { handleProtocols, makeServer } from 'graphql-ws';
+import type { Server, SubscribePayload } from 'graphql-ws';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { AppError, isAppError } from '../core/errors';
+import type { Clock } from '../core/clock';
+import { toClientError } from './errors';
+import type { ClientError, ErrorScene } from './errors';
+import { tenantOfConnection } from './guards';
+import { SocketWriter } from './socket-writer';
+import { SubscriptionEnded, shownResult } from './subscriptions';
+import type { OpenSubscription } from './subscriptions';
+import type { Gateway } from './gateway';
+import type { Operation } from './executor';
+
+export interface WebSocketOptions {
+  readonly messageBytesMax: number;
+  /** Operations open at once on one socket. */
+  readonly operationsMax: number;
+  readonly slowConsumerMs: number;
+  /** Between pings; a socket that answers none for as long again is dropped. Default 12,000. */
+  readonly keepAliveMs?: number;
+}
+
+const closeCodes = {
+  goingAway: 1001,
+  badRequest: 4400,
+  unauthorized: 4401,
+  internal: 4500,
+} as const;
+
+interface Extra {
+  readonly socket: WebSocket;
+  readonly request: IncomingMessage;
+  tenantId: string;
+}
+
+/** Rides on the arguments that graphql-ws hands from onSubscribe to subscribe. */
+interface Arguments {
+  readonly id: string;
+  readonly extra: Extra;
+  readonly operation: Operation;
+  readonly payload: SubscribePayload;
+  readonly scene: ErrorScene;
+}
+
+export class WebSockets {
+  readonly #gateway: Gateway;
+  readonly #options: WebSocketOptions;
+  readonly #clock: Clock;
+  readonly #server: WebSocketServer;
+  readonly #protocol: Server<Extra>;
+  readonly #writer: SocketWriter;
+
+  constructor(gateway: Gateway, options: WebSocketOptions) {
+    this.#gateway = gateway;
+    this.#options = options;
+    this.#clock = gateway.clock;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: options.messageBytesMax,
+      handleProtocols,
+      perMessageDeflate: false,
+    });
+    this.#writer = new SocketWriter(this.#clock, options.slowConsumerMs);
+    this.#protocol = this.#makeProtocol();
+  }
+
+  /** Takes an upgrade that has passed the guards. */
+  upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, stream, head, (socket) => this.#opened(socket, request));
+  }
+
+  /** Closes every socket with 1001; resolves when they are closed, or drops them when `signal` aborts. */
+  async close(signal: AbortSignal): Promise<void> {
+    const closed = [...this.#server.clients].map(
+      (socket) =>
+        new Promise<void>(
+          (resolve) => void (socket.readyState === socket.CLOSED ? resolve() : socket.once('close', resolve)),
+        ),
+    );
+    for (const socket of this.#server.clients) socket.close(closeCodes.goingAway, 'the server is stopping');
+    const drop = (): void => {
+      for (const socket of this.#server.clients) socket.terminate();
+    };
+    signal.addEventListener('abort', drop, { once: true });
+    if (signal.aborted) drop();
+    await Promise.all(closed);
+    signal.removeEventListener('abort', drop);
+  }
+
+  #opened(socket: WebSocket, request: IncomingMessage): void {
+    const { connections } = this.#gateway.metrics;
+    connections.inc();
+    const extra: Extra = { socket, request, tenantId: '' };
+    // A broken frame or a message that is too large: ws closes the socket itself, with the right code.
+    socket.on('error', (error) => this.#gateway.logger.debug({ err: error }, 'a WebSocket failed'));
+    const stopPings = this.#keepAlive(socket);
+    const closed = this.#protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) => this.#writer.send(socket, data),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (listener) =>
+          void socket.on('message', (data) => {
+            listener(String(data)).catch((error: unknown) => {
+              this.#gateway.logger.error({ err: error }, 'a WebSocket message failed');
+              socket.close(closeCodes.internal, 'Internal error');
+            });
+          }),
+      },
+      extra,
+    );
+    socket.once('close', (code, reason) => {
+      connections.dec();
+      stopPings();
+      void closed(code, String(reason));
+    });
+  }
+
+  #keepAlive(socket: WebSocket): () => void {
+    const { keepAliveMs = 12_000 } = this.#options;
+    let isAlive = true;
+    socket.on('pong', () => (isAlive = true));
+    let cancel: () => void;
+    const beat = (): void => {
+      if (!isAlive) return socket.terminate();
+      isAlive = false;
+      if (socket.readyState === socket.OPEN) socket.ping();
+      cancel = this.#clock.after(keepAliveMs, beat);
+    };
+    cancel = this.#clock.after(keepAliveMs, beat);
+    return () => cancel();
+  }
+
+  #makeProtocol(): Server<Extra> {
+    return makeServer<Record<string, unknown>, Extra>({
+      connectionInitWaitTimeout: 10_000,
+      onConnect: ({ connectionParams, extra }) => {
+        try {
+          extra.tenantId = tenantOfConnection(extra.request.headers, connectionParams ?? {});
+          return true;
+        } catch (error) {
+          const isUnauthenticated = isAppError(error, 'UNAUTHENTICATED');
+          const reason = error instanceof AppError ? error.message : 'refused';
+          extra.socket.close(isUnauthenticated ? closeCodes.unauthorized : closeCodes.badRequest, reason.slice(0, 120));
+          return false;
+        }
+      },
+      onSubscribe: ({ extra, subscriptions }, id, payload) => {
+        const scene = this.#gateway.scene();
+        try {
+          const { operationsMax } = this.#options;
+          if (Object.keys(subscriptions).length > operationsMax)
+            throw new AppError(
+              'OVERLOADED',
+              `this connection has ${operationsMax} operations open, which is the limit`,
+            );
+          const operation = this.#gateway.prepare(payload);
+          const args: Arguments = { id, extra, operation, payload, scene };
+          return {
+            schema: this.#gateway.executor.schema,
+            document: operation.document,
+            operationName: payload.operationName ?? null,
+            norigate: args,
+          };
+        } catch (error) {
+          return (Array.isArray(error) ? error : [error]).map((each) => asGraphQLError(each, scene));
+        }
+      },
+      execute: async (given) => {
+        const { extra, operation, payload, scene } = argumentsOf(given);
+        const result = await this.#gateway.execute({
+          operation,
+          inputs: payload.variables ?? {},
+          tenantId: extra.tenantId,
+          scene,
+        });
+        const { data, errors } = shownResult(result, scene);
+        return {
+          ...(data === undefined ? {} : { data: data as Record<string, unknown> }),
+          ...(errors ? { errors: errors.map(preformatted) } : {}),
+        };
+      },
+      subscribe: (given) => this.#subscribe(argumentsOf(given)),
+      onError: (_context, _id, _payload, errors) =>
+        errors.flatMap((error) => {
+          const { originalError } = error;
+          if (originalError instanceof SubscriptionEnded) return originalError.errors;
+          return [toClientError(error, this.#gateway.scene())];
+        }),
+    });
+  }
+
+  async #subscribe({
+    id,
+    extra,
+    operation,
+    payload,
+    scene,
+  }: Arguments): Promise<AsyncGenerator<never> | { errors: GraphQLError[] }> {
+    const opened = await this.#gateway.subscribe({
+      operation,
+      operationName: payload.operationName,
+      inputs: payload.variables ?? {},
+      tenantId: extra.tenantId,
+      scene,
+    });
+    // An error from the resolver ends the operation before it began: `error`, not `next`.
+    if ('errors' in opened) return failing(new SubscriptionEnded(opened.errors));
+    return this.#delivery(id, extra.socket, opened);
+  }
+
+  /** To graphql-ws an iterator that yields nothing; `next` works until the subscription is over. */
+  #delivery(id: string, socket: WebSocket, subscription: OpenSubscription): AsyncGenerator<never> {
+    const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+    const run = async (): Promise<IteratorResult<never>> => {
+      for (;;) {
+        const json = await subscription.next();
+        if (json === undefined || socket.readyState !== socket.OPEN) break;
+        const sent = this.#writer.send(socket, `${head}${json}}`, subscription);
+        if (sent) await sent;
+      }
+      subscription.close();
+      return { done: true, value: undefined };
+    };
+    return emptyGenerator(run, () => subscription.close());
+  }
+}
+
+function argumentsOf(given: unknown): Arguments {
+  return (given as { norigate: Arguments }).norigate;
+}
+
+function asGraphQLError(error: unknown, scene: ErrorScene): GraphQLError {
+  return preformatted(toClientError(error, scene));
+}
+
+/** An error that is shown as it is. */
+function preformatted(shown: ClientError): GraphQLError {
+  const error = new GraphQLError(shown.message, { originalError: new SubscriptionEnded([shown]) });
+  Object.defineProperty(error, 'toJSON', { value: () => shown });
+  return error;
+}
+
+function failing(error: Error): AsyncGenerator<never> {
+  return emptyGenerator(
+    () => Promise.reject(error),
+    () => undefined,
+  );
+}
+
+/** A generator's face over `run`, whose `return` works at once, also while `run` waits. */
+function emptyGenerator(run: () => Promise<IteratorResult<never>>, close: () => void): AsyncGenerator<never> {
+  const finish = (): Promise<IteratorResult<never>> => {
+    close();
+    return Promise.resolve({ done: true, value: undefined });
+  };
+  const generator = {
+    next: run,
+    return: finish,
+    throw: finish,
+    [Symbol.asyncIterator]: () => generator,
+    [Symbol.asyncDispose]: async () => void (await finish()),
+  };
+  return generator as unknown as AsyncGenerator<never>;
+}

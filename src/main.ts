@@ -1,0 +1,201 @@
+#!/usr/bin/env node
+/**
+ * The command line: `norigate` (all in one), `gateway`, `storage`, `schema`. Besides `config.ts` the only place that reads the
+ * environment; the only one that ends the process. Exit codes: 0 after a graceful stop, 1 where it cannot run, 2 for a
+ * command line that makes no sense.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { banner } from './command/banner';
+import { helpText } from './command/help';
+import type { RunningGateway } from './command/run-gateway';
+import { StorageChild, StorageFailure } from './command/storage-child';
+import { socketAddress } from './command/socket-address';
+import { ConfigError, readConfig } from './config';
+import type { Config } from './config';
+import { systemClock } from './core/clock';
+import { systemIds } from './core/ids';
+import { Lifecycle } from './core/lifecycle';
+import { Metrics, makeLogger } from './core/telemetry';
+import type { Logger } from './core/telemetry';
+
+const commands = ['all', 'gateway', 'storage', 'schema'] as const;
+type Command = (typeof commands)[number];
+
+interface Session {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  /** Stops everything and ends the process. */
+  readonly end: (code: number) => void;
+}
+
+function version(): string {
+  const text = readFileSync(join(__dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Says why it cannot run, in words for a person, and ends the process. */
+function fail(message: string, code = 1): never {
+  process.stderr.write(`norigate: ${message}\n`);
+  process.exit(code);
+}
+
+function readCommandLine(): Command {
+  let values: { help?: boolean; version?: boolean };
+  let positionals: string[];
+  try {
+    ({ values, positionals } = parseArgs({
+      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+      allowPositionals: true,
+    }));
+  } catch (error) {
+    fail(`${(error as Error).message.split('. ')[0]}. See norigate --help.`, 2);
+  }
+  if (values.help) {
+    process.stdout.write(helpText());
+    process.exit(0);
+  }
+  if (values.version) {
+    process.stdout.write(`${version()}\n`);
+    process.exit(0);
+  }
+  const [name = 'all', ...others] = positionals;
+  const command = commands.find((each) => each === name);
+  if (!command || positionals[0] === 'all')
+    fail(`there is no command ${JSON.stringify(name)}. See norigate --help.`, 2);
+  if (others.length > 0) fail(`${JSON.stringify(others[0])} is one argument too many. See norigate --help.`, 2);
+  return command;
+}
+
+/** Graceful on the first signal, at once on the second. */
+function makeSession(config: Config, name: string): Session {
+  const logger = makeLogger({ level: config.NORIGATE_LOG_LEVEL, format: config.NORIGATE_LOG_FORMAT, name });
+  const lifecycle = new Lifecycle(systemClock);
+  const end = (code: number): void => {
+    if (lifecycle.isStopping) return;
+    void lifecycle.stop(config.NORIGATE_STOP_DEADLINE_MS).then((faults) => {
+      for (const { step, error } of faults) logger.warn({ err: error }, `${step} did not stop in order`);
+      logger.info('stopped');
+      process.exit(code);
+    });
+  };
+  return { config, logger, lifecycle, end };
+}
+
+function stopOnSignals({ logger, lifecycle, end }: Session, onSecond: () => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (lifecycle.isStopping) {
+        onSecond();
+        process.exit(1);
+      }
+      logger.info({ signal }, 'stopping; once more to stop at once');
+      end(0);
+    });
+}
+
+async function startGateway(session: Session, storageAddress: string, storage: string): Promise<void> {
+  const { config, logger, lifecycle } = session;
+  // Loaded by the processes that need it: storage is small without GraphQL.
+  const { runGateway } = await import('./command/run-gateway');
+  const metrics = new Metrics();
+  let running: RunningGateway;
+  try {
+    running = await runGateway({
+      config,
+      storageAddress,
+      clock: systemClock,
+      ids: systemIds,
+      logger,
+      metrics,
+      lifecycle,
+    });
+  } catch (error) {
+    throw listenFailure(error, config);
+  }
+  const { origin } = running;
+  logger.info({ graphql: `${origin}/graphql`, graphiql: `${origin}/graphiql`, storage }, 'ready');
+  if (process.stdout.isTTY || config.NORIGATE_LOG_FORMAT === 'pretty')
+    process.stdout.write(banner({ version: version(), origin, storage, hasGraphiql: config.NORIGATE_GRAPHIQL }));
+}
+
+/** An address that is taken or cannot be had is a fault of the configuration, not of the program. */
+function listenFailure(error: unknown, { HOST, PORT }: Config): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${PORT} on ${HOST} is taken: another process listens there. Stop it, or choose another PORT.`,
+    EACCES: `port ${PORT} on ${HOST} may not be used by this user. Choose a PORT above 1023.`,
+    EADDRNOTAVAIL: `this machine has no address ${HOST}. Choose another HOST.`,
+  };
+  const reason = code === undefined ? undefined : reasons[code];
+  return reason === undefined ? error : new StorageFailure(reason);
+}
+
+async function runAll(session: Session): Promise<void> {
+  const { config, logger, lifecycle, end } = session;
+  if (config.NORIGATE_STORAGE !== undefined) return runGatewayAlone(session);
+  const address = socketAddress(config.storageAddress);
+  const child = new StorageChild({
+    command: [...process.execArgv, __filename, 'storage'],
+    environment: { ...process.env, NORIGATE_STORAGE: address },
+    clock: systemClock,
+    ids: systemIds,
+    logger,
+    onFailure: (failure) => {
+      logger.fatal(failure.message);
+      process.exitCode = 1;
+      end(1);
+    },
+  });
+  stopOnSignals(session, () => child.kill());
+  process.on('exit', () => child.kill());
+  await child.start();
+  lifecycle.onStop('storage', (signal) => child.stop(config.NORIGATE_STOP_DEADLINE_MS, signal));
+  const where = config.NORIGATE_ENGINE === 'memory' ? 'in memory, gone at the end' : config.DATA_DIR;
+  await startGateway(session, address, where);
+}
+
+async function runGatewayAlone(session: Session): Promise<void> {
+  stopOnSignals(session, () => undefined);
+  const { storageAddress } = session.config;
+  await startGateway(session, storageAddress, `storage at ${storageAddress}`);
+}
+
+async function printSchema(): Promise<void> {
+  const { schemaText } = await import('./command/run-gateway');
+  process.stdout.write(schemaText());
+}
+
+async function main(): Promise<void> {
+  const command = readCommandLine();
+  if (command === 'schema') return printSchema();
+  let config: Config;
+  try {
+    config = readConfig(process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) fail(error.message);
+    throw error;
+  }
+  const session = makeSession(config, command === 'storage' ? 'storage' : 'gateway');
+  // A promise that nobody waits for has failed: a bug of ours. Requests go on; the log has it.
+  process.on('unhandledRejection', (error) => session.logger.error({ err: error }, 'a failure that nobody handled'));
+  try {
+    if (command === 'storage') {
+      if (!process.connected) stopOnSignals(session, () => undefined);
+      const { runStorage } = await import('./command/run-storage');
+      await runStorage({ ...session, clock: systemClock, ids: systemIds });
+    } else if (command === 'gateway') await runGatewayAlone(session);
+    else await runAll(session);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof StorageFailure)) session.logger.debug({ err: error }, 'start failed');
+    await session.lifecycle.stop(config.NORIGATE_STOP_DEADLINE_MS);
+    // A storage process has told the one that started it.
+    if (command === 'storage' && process.send) process.exit(1);
+    fail(message);
+  }
+}
+
+void main();

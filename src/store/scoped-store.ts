@@ -1,0 +1,149 @@
+/**
+ * A Store that sees one scope of another and nothing else: the one choke point of tenancy. Every key that goes in gets
+ * the scope's prefix, every key that comes out loses it, and a range, however far its end, stays inside, since its
+ * end gets the prefix too. Prefixes come from `tenantScope`, none of which begins another, so that no key
+ * of one scope can be named from another. A key that comes back without the prefix is a broken invariant.
+ */
+import { setMaxListeners } from 'node:events';
+import type {
+  CommitOptions,
+  CommitOutcome,
+  KeyRange,
+  ReadOptions,
+  ReadResult,
+  Store,
+  StoreStatus,
+  Transaction,
+  WatchBatch,
+  WatchOptions,
+} from '../../proto/store';
+import { AppError, assertInvariant } from '../core/errors';
+import { eitherSignal, endable } from './endable';
+
+/**
+ * The view of `store` on the keys that begin with `scope`. Closing it closes the view alone: its watches end, its later calls
+ * fail with UNAVAILABLE, and the store under it goes on.
+ */
+export class ScopedStore implements Store {
+  readonly #store: Store;
+  readonly #scope: Buffer;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(store: Store, scope: Buffer) {
+    assertInvariant(scope.length > 0, 'a scope has a prefix');
+    this.#store = store;
+    this.#scope = scope;
+    // Every watch listens to it.
+    setMaxListeners(0, this.#closing.signal);
+  }
+
+  async read(ranges: readonly KeyRange[], options?: ReadOptions): Promise<ReadResult> {
+    const { results, revision, nowMs } = await this.#run(() => this.#store.read(this.#inside(ranges), options));
+    return {
+      results: results.map(({ entries, more }) => ({ entries: entries.map((entry) => this.#outside(entry)), more })),
+      revision,
+      nowMs,
+    };
+  }
+
+  async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
+    const scoped = transactions.map((transaction) => this.#transaction(transaction));
+    const outcomes = await this.#run(() => this.#store.commit(scoped, options));
+    return outcomes.map((outcome) => this.#outcome(outcome));
+  }
+
+  watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
+    return endable((signal) => this.#watch(ranges, { ...options, signal }, signal), options.signal);
+  }
+
+  status(): Promise<StoreStatus> {
+    return this.#run(() => this.#store.status());
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#running);
+  }
+
+  async *#watch(
+    ranges: readonly KeyRange[],
+    options: WatchOptions,
+    given: AbortSignal,
+  ): AsyncGenerator<WatchBatch, void, undefined> {
+    this.#refuseIfClosed();
+    const { signal, release } = eitherSignal(given, this.#closing.signal);
+    try {
+      for await (const { changes, revision, nowMs } of this.#store.watch(this.#inside(ranges), {
+        ...options,
+        signal,
+      })) {
+        yield { changes: changes.map((change) => this.#outside(change)), revision, nowMs };
+      }
+    } finally {
+      release();
+    }
+  }
+
+  async #run<Result>(call: () => Promise<Result>): Promise<Result> {
+    this.#refuseIfClosed();
+    const running = call();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closing.signal.aborted) throw new AppError('UNAVAILABLE', 'the store is closed');
+  }
+
+  #prefixed(key: Buffer): Buffer {
+    return Buffer.concat([this.#scope, key], this.#scope.length + key.length);
+  }
+
+  #inside(ranges: readonly KeyRange[]): readonly KeyRange[] {
+    return ranges.map((range) => {
+      // The empty key is no key; behind a prefix it would be one.
+      if (range.end === undefined && range.start.length === 0)
+        throw new AppError('INVALID_ARGUMENT', 'a key has at least 1 byte');
+      const start = this.#prefixed(range.start);
+      return range.end === undefined ? { ...range, start } : { ...range, start, end: this.#prefixed(range.end) };
+    });
+  }
+
+  #transaction(transaction: Transaction): Transaction {
+    const { checks, writes, marks, scope } = transaction;
+    return {
+      ...transaction,
+      checks: checks.map((check) => ({ ...check, key: this.#key(check.key) })),
+      writes: writes.map((write) => ({ ...write, key: this.#key(write.key) })),
+      ...(marks && { marks: marks.map((mark) => ({ ...mark, key: this.#key(mark.key) })) }),
+      scope: scope === undefined ? this.#scope : this.#prefixed(scope),
+    };
+  }
+
+  /** The empty key is no key: it stays empty, so that the store refuses the transaction alone. */
+  #key(key: Buffer): Buffer {
+    return key.length === 0 ? key : this.#prefixed(key);
+  }
+
+  #outcome(outcome: CommitOutcome): CommitOutcome {
+    if (outcome.kind !== 'conflict') return outcome;
+    return {
+      ...outcome,
+      entries: outcome.entries.map((entry) => this.#outside(entry)),
+      marks: outcome.marks.map((mark) => this.#outside(mark)),
+    };
+  }
+
+  #outside<Keyed extends { readonly key: Buffer }>(keyed: Keyed): Keyed {
+    const { key } = keyed;
+    const isInside =
+      key.length > this.#scope.length && key.compare(this.#scope, 0, this.#scope.length, 0, this.#scope.length) === 0;
+    assertInvariant(isInside, 'what a scoped store is given lies in its scope');
+    return { ...keyed, key: key.subarray(this.#scope.length) };
+  }
+}

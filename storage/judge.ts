@@ -1,0 +1,165 @@
+/**
+ * The rules of a commit, the same for every engine: whether a transaction applies to a state, and what it then changes. Pure:
+ * it reads through a `StateView` and returns effects. No effect exists before every check has passed.
+ */
+import type { Change, Check, CommitOutcome, Entry, Mark, Revision, Transaction } from '../proto/store';
+import { AppError } from '../src/core/errors';
+import type { History } from '../src/core/keyspace';
+
+/** What stands beside a value. An expired row stays until it is swept or written over. */
+export interface RowHead {
+  readonly revision: Revision;
+  /** 0: never. */
+  readonly expiresAtMs: number;
+  readonly history: History;
+}
+
+/** A transaction that was applied before under the same attempt id. */
+export interface PastAttempt {
+  readonly revision: Revision;
+  readonly nowMs: number;
+}
+
+/** The state that a transaction is judged on: what is committed and what the earlier transactions of the group left. */
+export interface StateView {
+  readonly revision: Revision;
+  head(key: Buffer): RowHead | undefined;
+  /** The row that `head` found, with its value. */
+  entry(key: Buffer): Entry;
+  /** A mark that is kept at `nowMs`. */
+  mark(key: Buffer, nowMs: number): Entry | undefined;
+  /** How many marks count against a scope. */
+  marksOfScope(scope: Buffer, nowMs: number): number;
+  attempt(attemptId: Buffer): PastAttempt | undefined;
+}
+
+/** One row to write or to remove. */
+export interface RowEffect {
+  readonly key: Buffer;
+  /** Undefined: removed. */
+  readonly value: Buffer | undefined;
+  readonly expiresAtMs: number;
+  readonly history: History;
+}
+
+export interface Judgement {
+  readonly outcome: CommitOutcome;
+  /** Undefined: nothing is to be done. */
+  readonly effects: Effects | undefined;
+}
+
+export interface Effects {
+  /** Of the state after them; that of the state before where no row and no mark is written. */
+  readonly revision: Revision;
+  readonly rows: readonly RowEffect[];
+  readonly marks: readonly Mark[];
+  readonly scope: Buffer;
+  readonly changes: readonly Change[];
+  readonly attemptId: Buffer | undefined;
+}
+
+const noScope = Buffer.alloc(0);
+
+export function isExpired(row: Pick<RowHead, 'expiresAtMs'>, nowMs: number): boolean {
+  return row.expiresAtMs !== 0 && row.expiresAtMs <= nowMs;
+}
+
+/** Whether a transaction leaves the state as it is, whatever its outcome. */
+export function isReadOnly(transaction: Transaction): boolean {
+  return transaction.writes.length === 0 && (transaction.marks === undefined || transaction.marks.length === 0);
+}
+
+/** Judges one transaction. Limits of size were checked before (`validate.ts`). */
+export function judgeTransaction(
+  transaction: Transaction,
+  view: StateView,
+  at: { readonly nowMs: number; readonly marksPerScopeMax: number },
+): Judgement {
+  const { nowMs } = at;
+  if (transaction.attemptId) {
+    const past = view.attempt(transaction.attemptId);
+    if (past) return { outcome: { kind: 'committed', revision: past.revision, nowMs: past.nowMs }, effects: undefined };
+  }
+  const marks = transaction.marks ?? [];
+  if (!allHold(transaction, view, nowMs)) {
+    return { outcome: conflict(transaction, view, nowMs), effects: undefined };
+  }
+  if (isReadOnly(transaction)) return { outcome: { kind: 'committed', revision: view.revision, nowMs }, effects: undefined };
+  const scope = transaction.scope ?? noScope;
+  if (marks.length > 0 && view.marksOfScope(scope, nowMs) + marks.length > at.marksPerScopeMax) {
+    const message = `idempotency marks: the limit of ${at.marksPerScopeMax} kept at once is reached`;
+    return { outcome: { kind: 'failed', error: new AppError('OVERLOADED', message) }, effects: undefined };
+  }
+  const effects = effectsOf(transaction, view, nowMs, scope);
+  return { outcome: { kind: 'committed', revision: effects.revision, nowMs }, effects };
+}
+
+function allHold(transaction: Transaction, view: StateView, nowMs: number): boolean {
+  if (transaction.validUntilMs !== undefined && nowMs >= transaction.validUntilMs) return false;
+  for (const check of transaction.checks) if (!holds(check, view, nowMs)) return false;
+  for (const mark of transaction.marks ?? []) if (view.mark(mark.key, nowMs)) return false;
+  return true;
+}
+
+function holds(check: Check, view: StateView, nowMs: number): boolean {
+  const head = view.head(check.key);
+  const presentRevision = head && !isExpired(head, nowMs) ? head.revision : 0;
+  return presentRevision === check.revision;
+}
+
+function conflict(transaction: Transaction, view: StateView, nowMs: number): CommitOutcome {
+  const entries: Entry[] = [];
+  for (const { key } of transaction.checks) {
+    const head = view.head(key);
+    if (head && !isExpired(head, nowMs)) entries.push(view.entry(key));
+  }
+  const marks: Entry[] = [];
+  for (const { key } of transaction.marks ?? []) {
+    const mark = view.mark(key, nowMs);
+    if (mark) marks.push(mark);
+  }
+  return { kind: 'conflict', entries, marks, revision: view.revision, nowMs };
+}
+
+function effectsOf(transaction: Transaction, view: StateView, nowMs: number, scope: Buffer): Effects {
+  const rows: RowEffect[] = [];
+  const marks = transaction.marks ?? [];
+  for (const write of transaction.writes) {
+    if (write.kind === 'put') {
+      const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;
+      rows.push({ key: write.key, value: write.value, expiresAtMs, history: write.history });
+    } else {
+      // An expired row is absent already: deleting it is no change, and announcing its end is the sweeper's.
+      const head = view.head(write.key);
+      if (head && !isExpired(head, nowMs)) {
+        rows.push({ key: write.key, value: undefined, expiresAtMs: 0, history: write.history });
+      }
+    }
+  }
+  const revision = rows.length > 0 || marks.length > 0 ? view.revision + 1 : view.revision;
+  const changes = changesOf(rows, view, revision, nowMs);
+  return { revision, rows, marks, scope, changes, attemptId: transaction.attemptId };
+}
+
+function changesOf(rows: readonly RowEffect[], view: StateView, revision: Revision, nowMs: number): Change[] {
+  const changes: Change[] = [];
+  for (const row of rows) {
+    if (row.value !== undefined) {
+      const old = view.head(row.key);
+      if (old && isExpired(old, nowMs) && old.history !== 'none') changes.push(removal('expire', row.key, revision));
+    }
+    if (row.history === 'none') continue;
+    if (row.value === undefined) changes.push(removal('delete', row.key, revision));
+    else {
+      const value = row.history === 'value' ? row.value : undefined;
+      changes.push({ kind: 'put', key: row.key, revision, value, expiresAtMs: row.expiresAtMs });
+    }
+  }
+  // The order is stable, so an EXPIRE stays before the PUT of its key.
+  return changes.length > 1 ? changes.sort((a, b) => Buffer.compare(a.key, b.key)) : changes;
+}
+
+/** A change that takes a key away. */
+export function removal(kind: 'delete' | 'expire', key: Buffer, revision: Revision): Change {
+  return { kind, key, revision, value: undefined, expiresAtMs: 0 };
+}

@@ -1,0 +1,55 @@
+/**
+ * Where storage listens. A unix socket file that a dead process left behind is removed; one behind which a process
+ * answers, and anything else that lies there, is refused and left as it is.
+ */
+import { lstat, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { AppError } from '../src/core/errors';
+
+/** The longest path that every system takes in a socket's address. */
+const socketPathBytesMax = 103;
+
+/** The path of `unix:/path`; undefined for other addresses. */
+export function unixPath(address: string): string | undefined {
+  return address.startsWith('unix:') ? address.slice('unix:'.length) : undefined;
+}
+
+/** Makes the place of a socket free. Throws INVALID_ARGUMENT for an impossible path, UNAVAILABLE where it is taken. */
+export async function clearSocketPath(path: string): Promise<void> {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > socketPathBytesMax) {
+    const rule = `has ${bytes} bytes, the path of a unix socket has at most ${socketPathBytesMax}`;
+    throw new AppError('INVALID_ARGUMENT', `the address unix:${path} ${rule}: choose a shorter one or host:port`);
+  }
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new AppError('UNAVAILABLE', `cannot look at the socket ${path}: ${error.message}`, { cause: error });
+  });
+  if (!found) return;
+  if (!found.isSocket())
+    throw new AppError('INVALID_ARGUMENT', `${path} exists and is not a socket; storage cannot listen there`);
+  if (await answers(path)) {
+    throw new AppError(
+      'UNAVAILABLE',
+      `another process already listens on ${path}; stop it first, or choose another address`,
+    );
+  }
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT')
+      throw new AppError('UNAVAILABLE', `cannot remove the stale socket ${path}: ${error.message}`);
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') return resolve(false);
+      reject(new AppError('UNAVAILABLE', `cannot tell who listens on ${path}: ${error.message}`, { cause: error }));
+    });
+  });
+}

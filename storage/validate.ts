@@ -1,0 +1,108 @@
+/** The limits of the store's calls, checked before anything is queued or read. Messages name the value, the rule and the limit. */
+import { limits, storeLimits } from '../proto/limits';
+import type { KeyRange, Transaction } from '../proto/store';
+import type { AppError } from '../src/core/errors';
+import { invalidArgument } from '../src/core/errors';
+
+const attemptIdBytes = 16;
+
+/** Refuses ranges that break a limit: throws INVALID_ARGUMENT. */
+export function validateRanges(ranges: readonly KeyRange[]): void {
+  if (ranges.length > storeLimits.readRangesMax) {
+    throw invalidArgument('ranges', `has ${ranges.length} members, at most ${storeLimits.readRangesMax} are allowed`);
+  }
+  ranges.forEach((range, index) => {
+    const field = `ranges[${index}]`;
+    if (range.end === undefined) checkKey(`${field}.start`, range.start);
+    if (range.limit !== undefined) checkInteger(`${field}.limit`, range.limit, 1, storeLimits.rangeEntriesMax);
+    if (range.bytesMax !== undefined) checkInteger(`${field}.bytesMax`, range.bytesMax, 1, Number.MAX_SAFE_INTEGER);
+  });
+}
+
+/** Refuses a call with too many transactions: throws INVALID_ARGUMENT. */
+export function validateCommit(transactions: readonly Transaction[]): void {
+  if (transactions.length > storeLimits.commitTransactionsMax) {
+    const rule = `has ${transactions.length} members, at most ${storeLimits.commitTransactionsMax} are allowed`;
+    throw invalidArgument('transactions', rule);
+  }
+}
+
+/** Bytes of keys and values of a transaction: what `transactionBytesMax` limits. */
+export function transactionBytes(transaction: Transaction): number {
+  let bytes = 0;
+  for (const check of transaction.checks) bytes += check.key.length;
+  for (const write of transaction.writes) bytes += write.key.length + (write.kind === 'put' ? write.value.length : 0);
+  for (const mark of transaction.marks ?? []) bytes += mark.key.length + mark.value.length;
+  return bytes;
+}
+
+/** The fault of one transaction, if any: its outcome is then failed, and the others of the call are not concerned. */
+export function faultOf(transaction: Transaction): AppError | undefined {
+  try {
+    validateTransaction(transaction);
+    return undefined;
+  } catch (error) {
+    return error as AppError;
+  }
+}
+
+function validateTransaction(transaction: Transaction): void {
+  const marks = transaction.marks ?? [];
+  const operations = transaction.checks.length + transaction.writes.length + marks.length;
+  if (operations > storeLimits.transactionOperationsMax) {
+    const rule = `has ${operations} checks, writes and marks, at most ${storeLimits.transactionOperationsMax} are allowed`;
+    throw invalidArgument('transaction', rule);
+  }
+  transaction.checks.forEach((check, index) => {
+    checkKey(`checks[${index}].key`, check.key);
+    checkInteger(`checks[${index}].revision`, check.revision, 0, Number.MAX_SAFE_INTEGER);
+  });
+  validateWrites(transaction);
+  marks.forEach((mark, index) => {
+    checkKey(`marks[${index}].key`, mark.key);
+    checkBytes(`marks[${index}].value`, mark.value, storeLimits.markBytesMax);
+  });
+  checkUnique('marks', marks);
+  const bytes = transactionBytes(transaction);
+  if (bytes > storeLimits.transactionBytesMax) {
+    throw invalidArgument('transaction', `has ${bytes} bytes, at most ${storeLimits.transactionBytesMax} are allowed`);
+  }
+  if (transaction.attemptId !== undefined && transaction.attemptId.length !== attemptIdBytes) {
+    throw invalidArgument('attemptId', `has ${transaction.attemptId.length} bytes, it must have ${attemptIdBytes}`);
+  }
+}
+
+function validateWrites(transaction: Transaction): void {
+  transaction.writes.forEach((write, index) => {
+    checkKey(`writes[${index}].key`, write.key);
+    if (write.kind !== 'put') return;
+    checkBytes(`writes[${index}].value`, write.value, storeLimits.storedValueBytesMax);
+    if (write.ttlMs !== undefined) checkInteger(`writes[${index}].ttlMs`, write.ttlMs, 1, limits.ttlMsMax);
+  });
+  checkUnique('writes', transaction.writes);
+}
+
+function checkKey(field: string, key: Buffer): void {
+  if (key.length === 0) throw invalidArgument(field, 'is empty, a key has at least 1 byte');
+  checkBytes(field, key, storeLimits.storedKeyBytesMax);
+}
+
+function checkBytes(field: string, bytes: Buffer, bytesMax: number): void {
+  if (bytes.length > bytesMax) throw invalidArgument(field, `has ${bytes.length} bytes, at most ${bytesMax} are allowed`);
+}
+
+function checkInteger(field: string, value: number, least: number, most: number): void {
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw invalidArgument(field, `is ${value}, it must be a whole number from ${least} to ${most}`);
+  }
+}
+
+function checkUnique(field: string, items: readonly { readonly key: Buffer }[]): void {
+  if (items.length < 2) return;
+  const seen = new Set<string>();
+  items.forEach((item, index) => {
+    const text = item.key.latin1Slice();
+    if (seen.has(text)) throw invalidArgument(`${field}[${index}].key`, 'is written twice in one transaction');
+    seen.add(text);
+  });
+}

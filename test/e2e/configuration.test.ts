@@ -1,0 +1,87 @@
+/** The environment is read once, and everything that is wrong with it is said at once. */
+import { tmpdir } from 'node:os';
+import { ConfigError, isLoopback, readConfig, settings } from '../../src/config';
+
+function faultsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('configuration', () => {
+  it('stands without any variable, with the defaults of the table', () => {
+    const config = readConfig({ PATH: '/bin', NODE_ENV: 'production' });
+    for (const [name, { default: text, parse }] of Object.entries(settings))
+      expect(config[name as keyof typeof settings]).toEqual(parse(text));
+    expect(config.storageAddress).toMatch(/^unix:\/.*\/data\/storage\.sock$/);
+    expect([config.PORT, config.HOST, config.NORIGATE_ENGINE, config.NORIGATE_DEPTH_MAX]).toEqual([
+      4_000,
+      '127.0.0.1',
+      'lmdb',
+      20,
+    ]);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ PORT: '', NORIGATE_STORAGE: '' }).PORT).toBe(4_000);
+  });
+
+  it('reports every fault at once, with the value and the rule', () => {
+    const faults = faultsOf({
+      PORT: '70000',
+      NORIGATE_DEPTH_MAX: 'deep',
+      NORIGATE_LOG_LEVEL: 'loud',
+      NORIGATE_GRAPHIQL: 'yes',
+    });
+    expect(faults).toEqual([
+      'PORT must be a whole number from 0 to 65535; it is "70000".',
+      'NORIGATE_GRAPHIQL must be true or false; it is "yes".',
+      'NORIGATE_DEPTH_MAX must be a whole number from 1 to 1000; it is "deep".',
+      'NORIGATE_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent; it is "loud".',
+    ]);
+  });
+
+  it('refuses a variable that nobody reads and suggests the nearest one', () => {
+    expect(faultsOf({ NORIGATE_ENGIN: 'lmdb' })).toEqual([
+      'NORIGATE_ENGIN is not a setting. Did you mean NORIGATE_ENGINE?',
+    ]);
+    expect(faultsOf({ NORIGATE_COMPLETELY_DIFFERENT_THING: '1' })[0]).toContain('norigate --help');
+  });
+
+  it('refuses what is not there yet, and says so', () => {
+    expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })[0]).toContain('the etcd engine is not part of this version yet');
+    expect(faultsOf({ NORIGATE_AUTH: 'required' })[0]).toContain('come with tenants');
+  });
+
+  it('binds to loopback only in development mode', () => {
+    for (const HOST of ['0.0.0.0', '::', '192.168.1.5', 'example.com', '127.evil.example'])
+      expect(faultsOf({ HOST })[0]).toContain('loopback');
+    for (const HOST of ['127.0.0.1', '127.8.8.8', '::1', 'localhost']) expect(faultsOf({ HOST })).toEqual([]);
+    expect([isLoopback('[::1]'), isLoopback('a.localhost'), isLoopback('127.0.0.1.evil.example')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('never shows the secret', () => {
+    expect(faultsOf({ NORIGATE_SECRET: 'short-and-secret' }).join()).not.toContain('short-and-secret');
+  });
+
+  it('knows addresses, origins, and settings that need each other', () => {
+    expect(readConfig({ NORIGATE_STORAGE: 'localhost:5000' }).storageAddress).toBe('localhost:5000');
+    expect(readConfig({ NORIGATE_STORAGE: '/tmp/x.sock' }).storageAddress).toBe('unix:/tmp/x.sock');
+    expect(faultsOf({ NORIGATE_STORAGE: 'nonsense' })).toHaveLength(1);
+    expect(
+      readConfig({ NORIGATE_ALLOWED_ORIGINS: 'https://a.example, http://b.example:81' }).NORIGATE_ALLOWED_ORIGINS,
+    ).toEqual(['https://a.example', 'http://b.example:81']);
+    expect(faultsOf({ NORIGATE_ALLOWED_ORIGINS: 'https://a.example/path' })).toHaveLength(1);
+    expect(faultsOf({ NORIGATE_TLS_CERT: tmpdir() })[0]).toContain('go together');
+    expect(faultsOf({ NORIGATE_DOCUMENTS_ONLY: 'true' })[0]).toContain('needs NORIGATE_DOCUMENTS');
+    expect(faultsOf({ NORIGATE_DOCUMENTS: '/no/such/folder' })[0]).toContain('exists');
+  });
+});
