@@ -32,6 +32,10 @@ export const storeLimits = {
   commitTransactionsMax: 1_024,
   readRangesMax: 2_048,
   rangeEntriesMax: 10_000,
+  /** Keys and values that one range brings, where it has no smaller bound of its own. */
+  rangeBytesMax: 4_194_304,
+  /** A mark's key behind its scope. */
+  markKeyBytesMax: 64,
   markBytesMax: 4_096,
   /** Changes that wait for one slow reader in memory; past it, it is served from the log on disk. */
   watchBufferBytesMax: 1_048_576,

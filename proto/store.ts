@@ -21,7 +21,7 @@ export interface KeyRange {
   readonly reverse?: boolean;
   /** Leaves values out (they come as empty buffers); default false. */
   readonly keysOnly?: boolean;
-  /** Stops before the entry that would pass this many bytes of keys and values, never before the first. */
+  /** Stops before the entry that would pass this many bytes of keys and values, never before the first; default and bound: `storeLimits.rangeBytesMax`. */
   readonly bytesMax?: number;
 }
 
@@ -89,7 +89,7 @@ export type Write = PutWrite | DeleteWrite;
  * of their own, are kept for the store's `markKeepMs`, and expire without a trace in the change log.
  */
 export interface Mark {
-  /** At most 64 bytes behind the scope. */
+  /** At most `storeLimits.markKeyBytesMax` behind the scope. */
   readonly key: Buffer;
   /** At most `storeLimits.markBytesMax`. */
   readonly value: Buffer;

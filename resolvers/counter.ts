@@ -47,8 +47,8 @@ export class CounterResolver {
     @Arg('input', () => CreateCounterInput) input: CreateCounterInput,
     @Ctx() { patterns }: RequestContext,
   ): Promise<CreateCounterResult> {
-    const { outcome, counter } = await patterns.counters.create(given(input));
-    if (outcome.kind === 'created') return toCounter(requirePresent(input.name, counter));
+    const outcome = await patterns.counters.create(given(input));
+    if (outcome.kind === 'created') return toCounter(outcome.counter);
     return {
       kind: 'AlreadyExists',
       code: ErrorCode.ALREADY_EXISTS,

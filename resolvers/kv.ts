@@ -99,7 +99,10 @@ export class KvResolver {
     const outcome = await patterns.kv.transact({
       ...given(input),
       checks: input.checks.map(given),
-      puts: input.puts.map((put, index) => ({ ...given(put), value: valueBytes(`input.puts[${index}].value`, put.value) })),
+      puts: input.puts.map((put, index) => ({
+        ...given(put),
+        value: valueBytes(`input.puts[${index}].value`, put.value),
+      })),
     });
     if (outcome.kind === 'conflict') return toConflict(outcome);
     return { kind: 'KvTransactSuccess', version: String(outcome.revision) };

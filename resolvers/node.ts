@@ -1,4 +1,5 @@
 /** Anything with a global id. An id of no kind that is known, or of another tenant's thing, is answered like a missing one. */
+import { isUtf8 } from 'node:buffer';
 import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
 import { limits } from '../proto/limits';
 import { Node } from '../schema/common';
@@ -19,10 +20,15 @@ const finders = {
 
 async function find(id: string, context: RequestContext): Promise<Node | null> {
   for (const kind of Object.keys(finders) as (keyof typeof finders)[]) {
-    const payload = tryDecodeOpaque(kind, id)?.toString('utf8');
-    if (payload !== undefined && payload !== '') return finders[kind](payload, context);
+    const payload = tryDecodeOpaque(kind, id);
+    // An id that we never gave names nothing.
+    if (payload && isName(payload)) return finders[kind](payload.toString('utf8'), context);
   }
   return null;
+}
+
+function isName(payload: Buffer): boolean {
+  return payload.length > 0 && payload.length <= limits.nameBytesMax && isUtf8(payload);
 }
 
 @Resolver()

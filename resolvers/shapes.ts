@@ -22,7 +22,12 @@ export interface ConnectionOptions<T> {
   readonly hasPreviousPage: boolean;
 }
 
-export function toConnection<T>({ nodes, cursorOf, hasNextPage, hasPreviousPage }: ConnectionOptions<T>): Connection<T> {
+export function toConnection<T>({
+  nodes,
+  cursorOf,
+  hasNextPage,
+  hasPreviousPage,
+}: ConnectionOptions<T>): Connection<T> {
   const edges = nodes.map((node) => ({ cursor: cursorOf(node), node }));
   const startCursor = edges[0]?.cursor ?? null;
   const endCursor = edges.at(-1)?.cursor ?? null;

@@ -4,7 +4,9 @@
  * Ends at once when the subscriber leaves: a generator that waits for its next change would not notice `return` until
  * that change comes, so the signal is aborted first.
  */
-export function subscribeTo<T>(start: (signal: AbortSignal) => AsyncGenerator<T, void, void>): AsyncIterableIterator<T> {
+export function subscribeTo<T>(
+  start: (signal: AbortSignal) => AsyncGenerator<T, void, void>,
+): AsyncIterableIterator<T> {
   const leaving = new AbortController();
   const source = start(leaving.signal);
   return {
@@ -14,7 +16,10 @@ export function subscribeTo<T>(start: (signal: AbortSignal) => AsyncGenerator<T,
       await source.return();
       return { value: undefined, done: true };
     },
-    throw: (error) => source.throw(error),
+    throw: (error) => {
+      leaving.abort();
+      return source.throw(error);
+    },
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -92,7 +92,7 @@ export interface Engine {
 export interface RetentionOptions {
   /** The change log reaches back at least this far, unless it grows past `logBytesMax`. Default: 1 hour. */
   readonly logKeepMs: number;
-  /** Default: 1 GiB. */
+  /** Default: 1 GiB. What is younger than `attemptKeepMs` stays in any case. */
   readonly logBytesMax: number;
   /** Default: 24 hours. */
   readonly markKeepMs: number;
@@ -111,10 +111,15 @@ export const defaultRetention: RetentionOptions = {
 };
 
 /** Refuses to read the log from where it does not reach; `details.oldest` is the oldest revision to start after. */
-export function historyGone(afterRevision: Revision, state: Pick<EngineState, 'revision' | 'oldestRevision'>): AppError {
+export function historyGone(
+  afterRevision: Revision,
+  state: Pick<EngineState, 'revision' | 'oldestRevision'>,
+): AppError {
   const why =
     afterRevision > state.revision
       ? `is past the newest revision ${state.revision} of this store`
       : `is older than what is kept: the oldest revision to start after is ${state.oldestRevision}`;
-  return new AppError('HISTORY_GONE', `revision ${afterRevision} ${why}`, { details: { oldest: state.oldestRevision } });
+  return new AppError('HISTORY_GONE', `revision ${afterRevision} ${why}`, {
+    details: { oldest: state.oldestRevision },
+  });
 }

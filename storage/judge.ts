@@ -2,7 +2,7 @@
  * The rules of a commit, the same for every engine: whether a transaction applies to a state, and what it then changes. Pure:
  * it reads through a `StateView` and returns effects. No effect exists before every check has passed.
  */
-import type { Change, Check, CommitOutcome, Entry, Mark, Revision, Transaction } from '../proto/store';
+import type { Change, Check, CommitOutcome, Entry, Mark, MarkEntry, Revision, Transaction } from '../proto/store';
 import { AppError } from '../src/core/errors';
 import type { History } from '../src/core/keyspace';
 
@@ -27,7 +27,7 @@ export interface StateView {
   /** The row that `head` found, with its value. */
   entry(key: Buffer): Entry;
   /** A mark that is kept at `nowMs`. */
-  mark(key: Buffer, nowMs: number): Entry | undefined;
+  mark(key: Buffer, nowMs: number): MarkEntry | undefined;
   /** How many marks count against a scope. */
   marksOfScope(scope: Buffer, nowMs: number): number;
   attempt(attemptId: Buffer): PastAttempt | undefined;
@@ -84,7 +84,8 @@ export function judgeTransaction(
   if (!allHold(transaction, view, nowMs)) {
     return { outcome: conflict(transaction, view, nowMs), effects: undefined };
   }
-  if (isReadOnly(transaction)) return { outcome: { kind: 'committed', revision: view.revision, nowMs }, effects: undefined };
+  if (isReadOnly(transaction))
+    return { outcome: { kind: 'committed', revision: view.revision, nowMs }, effects: undefined };
   const scope = transaction.scope ?? noScope;
   if (marks.length > 0 && view.marksOfScope(scope, nowMs) + marks.length > at.marksPerScopeMax) {
     const message = `idempotency marks: the limit of ${at.marksPerScopeMax} kept at once is reached`;
@@ -111,14 +112,20 @@ function conflict(transaction: Transaction, view: StateView, nowMs: number): Com
   const entries: Entry[] = [];
   for (const { key } of transaction.checks) {
     const head = view.head(key);
-    if (head && !isExpired(head, nowMs)) entries.push(view.entry(key));
+    if (head && !isExpired(head, nowMs)) entries.push(toEntry(view.entry(key)));
   }
-  const marks: Entry[] = [];
+  const marks: MarkEntry[] = [];
   for (const { key } of transaction.marks ?? []) {
     const mark = view.mark(key, nowMs);
-    if (mark) marks.push(mark);
+    if (mark)
+      marks.push({ key: mark.key, value: mark.value, revision: mark.revision, committedAtMs: mark.committedAtMs });
   }
   return { kind: 'conflict', entries, marks, revision: view.revision, nowMs };
+}
+
+/** Without what an engine keeps beside it. */
+function toEntry({ key, value, revision, expiresAtMs }: Entry): Entry {
+  return { key, value, revision, expiresAtMs };
 }
 
 function effectsOf(transaction: Transaction, view: StateView, nowMs: number, scope: Buffer): Effects {

@@ -15,7 +15,7 @@ export function validateRanges(ranges: readonly KeyRange[]): void {
     const field = `ranges[${index}]`;
     if (range.end === undefined) checkKey(`${field}.start`, range.start);
     if (range.limit !== undefined) checkInteger(`${field}.limit`, range.limit, 1, storeLimits.rangeEntriesMax);
-    if (range.bytesMax !== undefined) checkInteger(`${field}.bytesMax`, range.bytesMax, 1, Number.MAX_SAFE_INTEGER);
+    if (range.bytesMax !== undefined) checkInteger(`${field}.bytesMax`, range.bytesMax, 1, storeLimits.rangeBytesMax);
   });
 }
 
@@ -59,13 +59,16 @@ function validateTransaction(transaction: Transaction): void {
   });
   validateWrites(transaction);
   marks.forEach((mark, index) => {
-    checkKey(`marks[${index}].key`, mark.key);
+    checkMarkKey(`marks[${index}].key`, mark.key, transaction.scope);
     checkBytes(`marks[${index}].value`, mark.value, storeLimits.markBytesMax);
   });
   checkUnique('marks', marks);
   const bytes = transactionBytes(transaction);
   if (bytes > storeLimits.transactionBytesMax) {
     throw invalidArgument('transaction', `has ${bytes} bytes, at most ${storeLimits.transactionBytesMax} are allowed`);
+  }
+  if (transaction.validUntilMs !== undefined) {
+    checkInteger('validUntilMs', transaction.validUntilMs, 0, Number.MAX_SAFE_INTEGER);
   }
   if (transaction.attemptId !== undefined && transaction.attemptId.length !== attemptIdBytes) {
     throw invalidArgument('attemptId', `has ${transaction.attemptId.length} bytes, it must have ${attemptIdBytes}`);
@@ -87,8 +90,21 @@ function checkKey(field: string, key: Buffer): void {
   checkBytes(field, key, storeLimits.storedKeyBytesMax);
 }
 
+function checkMarkKey(field: string, key: Buffer, scope: Buffer | undefined): void {
+  checkKey(field, key);
+  const isInScope = scope !== undefined && key.subarray(0, scope.length).equals(scope);
+  const bytes = isInScope ? key.length - scope.length : key.length;
+  if (bytes > storeLimits.markKeyBytesMax) {
+    throw invalidArgument(
+      field,
+      `has ${bytes} bytes behind its scope, at most ${storeLimits.markKeyBytesMax} are allowed`,
+    );
+  }
+}
+
 function checkBytes(field: string, bytes: Buffer, bytesMax: number): void {
-  if (bytes.length > bytesMax) throw invalidArgument(field, `has ${bytes.length} bytes, at most ${bytesMax} are allowed`);
+  if (bytes.length > bytesMax)
+    throw invalidArgument(field, `has ${bytes.length} bytes, at most ${bytesMax} are allowed`);
 }
 
 function checkInteger(field: string, value: number, least: number, most: number): void {
@@ -101,7 +117,7 @@ function checkUnique(field: string, items: readonly { readonly key: Buffer }[]):
   if (items.length < 2) return;
   const seen = new Set<string>();
   items.forEach((item, index) => {
-    const text = item.key.latin1Slice();
+    const text = item.key.toString('latin1');
     if (seen.has(text)) throw invalidArgument(`${field}[${index}].key`, 'is written twice in one transaction');
     seen.add(text);
   });

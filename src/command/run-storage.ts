@@ -4,6 +4,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import type { Store } from '../../proto/store';
+import { openStore } from '../../storage/open';
+import type { OpenStoreOptions } from '../../storage/open';
 import { serveStore } from '../../storage/server';
 import type { ServerTls } from '../../storage/server';
 import type { Config } from '../config';
@@ -12,7 +14,6 @@ import { toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
 import type { Logger } from '../core/telemetry';
-import { openStore } from './open-store';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
 
@@ -69,13 +70,25 @@ function serverTlsOf(config: Config): ServerTls | undefined {
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
 async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store> {
   const startMs = clock.monotonicMs();
-  const onFatal = (error: unknown): void => {
-    logger.fatal({ err: error }, 'storage cannot go on');
-    end(1);
+  const options: OpenStoreOptions = {
+    engine: config.NORIGATE_ENGINE,
+    directory: config.DATA_DIR,
+    clock,
+    ids,
+    address: config.storageAddress,
+    retention: {
+      logKeepMs: config.NORIGATE_HISTORY_MS,
+      logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
+      markKeepMs: config.NORIGATE_MARK_KEEP_MS,
+    },
+    onFatal(error) {
+      logger.fatal({ err: error }, 'storage cannot go on');
+      end(1);
+    },
   };
   for (;;) {
     try {
-      return await openStore({ config, clock, ids, logger, onFatal });
+      return await openStore(options);
     } catch (error) {
       if (toAppError(error).code !== 'UNAVAILABLE' || clock.monotonicMs() - startMs > takeoverMs) throw error;
       await clock.sleep(takeoverPauseMs);

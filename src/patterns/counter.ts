@@ -8,19 +8,21 @@
  * of an earlier life into nothing. Costs one commit an increment, shared by all that wait for the same record; a read is
  * one round trip. Fails with INVALID_ARGUMENT, IDEMPOTENCY_KEY_REUSED and the store's own failures.
  */
+import { limits } from '../../proto/limits';
+import type { Entry, KeyRange, Store } from '../../proto/store';
 import type { Clock } from '../core/clock';
 import { decodeRecord, encodeRecord } from '../core/codec';
 import { AppError, invalidArgument, isAppError } from '../core/errors';
-import type { Ids } from '../core/ids';
 import { hashParts } from '../core/ids';
+import type { Ids } from '../core/ids';
 import { requireInteger, requireText } from '../core/input';
 import { counterShardsRange, familyRange, families, keyspace } from '../core/keyspace';
 import { encodeOpaque, requireCursor } from '../core/opaque';
 import { keyAfter } from '../core/tuple';
-import { limits } from '../../proto/limits';
-import type { Entry, KeyRange, Revision, Store } from '../../proto/store';
+import { LatestState } from '../store/latest-state';
+import type { StateRead } from '../store/latest-state';
 import { rememberAsJson } from '../store/remember';
-import type { Remembered, Settled, Transact, View } from '../store/transact';
+import type { Remembered, Transact, View } from '../store/transact';
 
 /** A counter as it is read: all shards summed, from one snapshot. */
 export interface Counter {
@@ -67,7 +69,10 @@ export interface OutOfBounds {
 
 /** `value` is undefined for a counter of several shards. */
 export type IncrementOutcome = { readonly kind: 'changed'; readonly value: number | undefined } | OutOfBounds;
-export type CreateOutcome = { readonly kind: 'created' } | { readonly kind: 'exists' };
+export type CreateOutcome = { readonly kind: 'created'; readonly createdAtMs: number } | { readonly kind: 'exists' };
+/** The counter as it was made, whatever came since. */
+export type CreateCounterOutcome =
+  { readonly kind: 'created'; readonly counter: Counter } | Extract<CreateOutcome, { kind: 'exists' }>;
 
 export interface CreateCounter {
   readonly name: string;
@@ -90,10 +95,17 @@ export interface SetCounter {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** The counter has another number of shards than the command was laid out for: a signal between decision and method. */
-class ShardsChanged extends Error {
-  constructor(readonly shards: number) {
-    super(`the counter has ${shards} shards`);
+/** Which rows a command names, and so which lanes it joins. */
+interface Layout {
+  readonly shards: number;
+  /** All shard rows, not the command's own alone. */
+  readonly readsAll: boolean;
+}
+
+/** The command needs other rows than it was laid out for: a signal between decision and method. */
+class LaidOutOtherwise extends Error {
+  constructor(readonly layout: Layout) {
+    super(`the counter has ${layout.shards} shards`);
   }
 }
 
@@ -115,55 +127,67 @@ export interface CounterDependencies {
 export class Counters {
   readonly #store: Store;
   readonly #transact: Transact;
-  readonly #clock: Clock;
   readonly #ids: Ids;
   /** Only of counters of several shards. */
   readonly #knownShards = new Map<string, number>();
   /** This process's own shard of every counter: its writers meet each other in one lane, and nobody else. */
   readonly #ownShard: number;
+  readonly #latest: LatestState<Counter>;
 
   constructor({ store, transact, clock, ids }: CounterDependencies) {
     this.#store = store;
     this.#transact = transact;
-    this.#clock = clock;
     this.#ids = ids;
     this.#ownShard = Math.floor(ids.fraction() * limits.counterShardsMax);
+    const read = (name: string): Promise<StateRead<Counter>> => this.#read(name);
+    this.#latest = new LatestState({ store, clock, everyMs: changedEveryMs, rangesOf, read });
   }
 
   /** The counter now, or undefined where there is none. */
   async get(name: string): Promise<Counter | undefined> {
     requireName('name', name);
-    return (await this.#read(name)).counter;
+    return (await this.#read(name)).state;
   }
 
   /** A page of the counters whose name begins with `prefix`, in byte order of their names. */
   async list(prefix: string, first: number, after: string | undefined): Promise<CounterPage> {
     const range = familyRange('counter', requireText('prefix', prefix, { bytesMin: 0, bytesMax: limits.nameBytesMax }));
     requireInteger('first', first, { min: 1, max: limits.pageEntriesMax });
-    const last = after === undefined ? undefined : keyspace.counter(requireCursor('after', 'counters', after).toString('utf8'));
-    const start = last && Buffer.compare(last, range.start) >= 0 ? keyAfter(last) : range.start;
-    if (Buffer.compare(start, range.end) >= 0) return { counters: [], hasMore: false };
-    const { results } = await this.#store.read([{ start, end: range.end, limit: first }]);
-    const { entries, more } = results[0]!;
-    return { counters: await this.#withShards(entries), hasMore: more };
+    let last =
+      after === undefined ? undefined : keyspace.counter(requireCursor('after', 'counters', after).toString('utf8'));
+    for (;;) {
+      const start = last && Buffer.compare(last, range.start) >= 0 ? keyAfter(last) : range.start;
+      if (Buffer.compare(start, range.end) >= 0) return { counters: [], hasMore: false };
+      const { results } = await this.#store.read([{ start, end: range.end, limit: first }]);
+      const { entries, more } = results[0]!;
+      const counters = await this.#withShards(entries);
+      // A page whose counters were all deleted meanwhile would have no cursor to go on from.
+      if (counters.length > 0 || !more) return { counters, hasMore: more };
+      last = entries.at(-1)!.key;
+    }
   }
 
   /** Makes a counter; one that exists is left alone. */
-  async create(input: CreateCounter): Promise<{ outcome: CreateOutcome; counter: Counter | undefined }> {
+  async create(input: CreateCounter): Promise<CreateCounterOutcome> {
     requireCreate(input);
     const { name, initialValue, shards, min, max } = input;
     const key = keyspace.counter(name);
     const generation = this.#newGeneration();
-    const settled = await this.#transact.run<CreateOutcome>({
+    const { outcome } = await this.#transact.run<CreateOutcome>({
       records: [key],
       decide: (view) => {
-        const { outcome, next } = decideCreate(readHead(view, key), { initialValue, shards, min, max, generation }, view.nowMs);
+        const command = { initialValue, shards, min, max, generation };
+        const { outcome, next } = decideCreate(readHead(view, key), command, view.nowMs);
         if (next) putHead(view, key, next);
         return outcome;
       },
       remembered: rememberAsJson({ mutation: 'createCounter', input, defaults: { initialValue: 0, shards: 1 } }),
     });
-    return { outcome: settled.outcome, counter: await this.get(name) };
+    if (outcome.kind === 'exists') return outcome;
+    this.#rememberShards(name, shards);
+    const { createdAtMs } = outcome;
+    const counter = { name, value: initialValue, shards, min, max, createdAtMs, updatedAtMs: createdAtMs };
+    return { kind: 'created', counter };
   }
 
   /** Adds `by` exactly once; a missing counter is first made, at 0, with one shard. */
@@ -173,7 +197,7 @@ export class Counters {
     requireInteger('input.by', by, { min: -integerMax, max: integerMax });
     if (by === 0) throw invalidArgument('input.by', 'is 0: an increment changes the counter');
     const remembered = rememberAsJson<IncrementOutcome>({ mutation: 'incrementCounter', input, defaults: { by: 1 } });
-    return this.#laidOut(name, (shards) => this.#incrementAs(shards, input, remembered));
+    return this.#laidOut(name, (layout) => this.#incrementIn(layout, input, remembered));
   }
 
   /** Sets the value, of a sharded counter too; a missing counter is made with one shard. */
@@ -183,61 +207,56 @@ export class Counters {
     requireInteger('input.value', value, { min: -integerMax, max: integerMax });
     const key = keyspace.counter(name);
     const generation = this.#newGeneration();
-    const settled = await this.#transact.run<IncrementOutcome>({
-      records: [key],
-      decide: (view) => {
-        const { outcome, next } = decideSet(readHead(view, key), { value, generation }, view.nowMs);
-        if (next) putHead(view, key, next);
-        return outcome;
-      },
-      remembered: rememberAsJson({ mutation: 'setCounter', input }),
+    const remembered = rememberAsJson<IncrementOutcome>({ mutation: 'setCounter', input });
+    return this.#laidOut(name, async (layout) => {
+      const { outcome } = await this.#transact.run<IncrementOutcome>({
+        records: [key, ...shardKeysOf(name, layout.shards)],
+        decide: (view) => {
+          const { outcome, next } = decideSet(readHeadIn(view, key, layout), { value, generation }, view.nowMs);
+          if (next) putHead(view, key, next);
+          return outcome;
+        },
+        remembered,
+      });
+      return outcome;
     });
-    return settled.outcome;
   }
 
   /** Removes the counter with all its shards; whether there was one. */
   async delete(name: string): Promise<boolean> {
     requireName('name', name);
     const key = keyspace.counter(name);
-    const shardRows = Array.from({ length: limits.counterShardsMax }, (_, shard) => keyspace.counterShard(name, shard));
-    const { outcome } = await this.#transact.run<boolean>({
-      records: [key],
-      rows: shardRows,
-      decide: (view) => {
-        const head = readHead(view, key);
-        if (!head) return false;
-        view.delete(key, families.counter.history);
-        // Blind: an increment that comes later finds no head, one that came before is removed here.
-        if (head.shards > 1) for (const row of shardRows.slice(0, head.shards)) view.delete(row, families.counterShard.history);
-        return true;
-      },
+    const wasPresent = await this.#laidOut(name, async (layout) => {
+      const shardKeys = shardKeysOf(name, layout.shards);
+      const { outcome } = await this.#transact.run<boolean>({
+        records: [key, ...shardKeys],
+        decide: (view) => {
+          if (!readHeadIn(view, key, layout)) return false;
+          view.delete(key, families.counter.history);
+          // Blind: an increment that comes later finds no head, one that came before is removed here.
+          for (const row of shardKeys) view.delete(row, families.counterShard.history);
+          return true;
+        },
+      });
+      return outcome;
     });
     this.#knownShards.delete(name);
-    return outcome;
+    return wasPresent;
   }
 
   /**
    * The counter now, then the newest value whenever it changed, at most about 20 a second; the last value always comes. Waits
-   * where there is no such counter yet. Ends when `signal` aborts.
+   * where there is no such counter yet. Throws INVALID_ARGUMENT at once. Ends when `signal` aborts.
    */
-  async *changed(name: string, signal: AbortSignal): AsyncGenerator<Counter, void, void> {
+  changed(name: string, signal: AbortSignal): AsyncGenerator<Counter, void, void> {
     requireName('name', name);
-    const ranges: KeyRange[] = [{ start: keyspace.counter(name) }, counterShardsRange(name)];
-    let { counter, revision } = await this.#read(name);
-    if (counter) yield counter;
-    for await (const batch of this.#store.watch(ranges, { afterRevision: revision, keysOnly: true, signal })) {
-      if (batch.changes.length === 0 || batch.revision <= revision) continue;
-      ({ counter, revision } = await this.#read(name));
-      if (!counter) continue;
-      yield counter;
-      await this.#clock.sleep(changedEveryMs, signal);
-    }
+    return this.#latest.of(name, signal);
   }
 
-  async #read(name: string): Promise<{ counter: Counter | undefined; revision: Revision }> {
-    const { results, revision } = await this.#store.read([{ start: keyspace.counter(name) }, counterShardsRange(name)]);
+  async #read(name: string): Promise<StateRead<Counter>> {
+    const { results, revision } = await this.#store.read(rangesOf(name));
     const head = results[0]!.entries[0];
-    return { counter: head && toCounter(head, results[1]!.entries), revision };
+    return { state: head && toCounter(head, results[1]!.entries), revision };
   }
 
   async #withShards(heads: readonly Entry[]): Promise<Counter[]> {
@@ -251,21 +270,26 @@ export class Counters {
       const head = results[2 * index]!.entries[0];
       summed.set(nameOf(key), head && toCounter(head, results[2 * index + 1]!.entries));
     }
-    const counters = heads.map((entry) => (summed.has(nameOf(entry.key)) ? summed.get(nameOf(entry.key)) : toCounter(entry, [])));
+    const counters = heads.map((entry) => {
+      const name = nameOf(entry.key);
+      return summed.has(name) ? summed.get(name) : toCounter(entry, []);
+    });
     return counters.filter((counter) => counter !== undefined);
   }
 
-  /** Runs a command laid out for the counter's number of shards, and again where that turned out to be another one. */
-  async #laidOut<O>(name: string, run: (shards: number) => Promise<O>): Promise<O> {
+  /** Runs a command laid out for what is known of the counter, and again where that turned out to be otherwise. */
+  async #laidOut<O>(name: string, run: (layout: Layout) => Promise<O>): Promise<O> {
+    let layout: Layout = { shards: this.#knownShards.get(name) ?? 1, readsAll: false };
     for (let tries = 1; tries <= layoutTriesMax; tries += 1) {
       try {
-        return await run(this.#knownShards.get(name) ?? 1);
+        return await run(layout);
       } catch (error) {
-        if (!isAppError(error) || !(error.cause instanceof ShardsChanged)) throw error;
-        this.#rememberShards(name, error.cause.shards);
+        if (!isAppError(error) || !(error.cause instanceof LaidOutOtherwise)) throw error;
+        layout = error.cause.layout;
+        this.#rememberShards(name, layout.shards);
       }
     }
-    throw new AppError('CONTENTION', `counter "${name}" was made anew with other shards ${layoutTriesMax} times in a row: try again`);
+    throw new AppError('CONTENTION', `counter "${name}" was made anew ${layoutTriesMax} times in a row: try again`);
   }
 
   #rememberShards(name: string, shards: number): void {
@@ -274,31 +298,31 @@ export class Counters {
     if (this.#knownShards.size > knownShardsMax) this.#knownShards.delete(this.#knownShards.keys().next().value!);
   }
 
-  async #incrementAs(
-    shards: number,
+  async #incrementIn(
+    layout: Layout,
     { name, by, idempotencyKey }: IncrementCounter,
     remembered: Remembered<IncrementOutcome> | undefined,
   ): Promise<IncrementOutcome> {
+    const { shards, readsAll } = layout;
     const headKey = keyspace.counter(name);
     if (shards === 1) {
       const { outcome } = await this.#transact.run<IncrementOutcome>({
         records: [headKey],
-        decide: (view) => incrementHead(view, headKey, by),
+        decide: (view) => incrementHead(view, { headKey, by, layout }),
         remembered,
       });
       return outcome;
     }
-    const shardKey = keyspace.counterShard(name, this.#shardFor(shards, idempotencyKey));
-    const settled: Settled<IncrementOutcome> = await this.#transact.run<IncrementOutcome>({
+    const shard = this.#shardFor(shards, idempotencyKey);
+    const shardKey = keyspace.counterShard(name, shard);
+    const otherShardKeys = readsAll ? shardKeysOf(name, shards).filter((_, other) => other !== shard) : [];
+    const { outcome } = await this.#transact.run<IncrementOutcome>({
       records: [shardKey],
-      guards: [headKey],
-      decide: (view) => incrementShard(view, { headKey, shardKey, shards, by }),
+      guards: [headKey, ...otherShardKeys],
+      decide: (view) => incrementShard(view, { headKey, shardKey, otherShardKeys, by, layout }),
       remembered,
     });
-    if (settled.outcome.kind === 'changed') return settled.outcome;
-    // The refusal came from one shard; what is shown is the sum.
-    const counter = await this.get(name);
-    return { ...settled.outcome, value: counter?.value ?? settled.outcome.value };
+    return outcome;
   }
 
   #shardFor(shards: number, idempotencyKey: string | undefined): number {
@@ -320,7 +344,7 @@ export function decideCreate(
   if (head) return { outcome: { kind: 'exists' } };
   const { initialValue, shards, min, max, generation } = command;
   return {
-    outcome: { kind: 'created' },
+    outcome: { kind: 'created', createdAtMs: nowMs },
     next: { value: initialValue, shards, min, max, createdAtMs: nowMs, updatedAtMs: nowMs, generation },
   };
 }
@@ -354,41 +378,69 @@ export function decideSet(
   };
 }
 
-/** Adds to one shard, within its part of what the sum can hold. */
+/** Adds to one shard, within its part of what the sum can hold. `total`: what the counter stands at, asked for where it is refused. */
 export function decideShardIncrement(
-  head: CounterHead,
-  shard: CounterShard | undefined,
-  by: number,
+  { head, shard, by, total }: ShardIncrement,
   nowMs: number,
 ): { outcome: IncrementOutcome; next?: CounterShard } {
   const isCurrent = shard?.generation === head.generation;
   const sum = (isCurrent ? shard.sum : 0) + by;
   if (Math.abs(sum) > Math.floor((integerMax - Math.abs(head.value)) / head.shards)) {
-    return { outcome: { kind: 'outOfBounds', value: head.value, min: undefined, max: undefined } };
+    return { outcome: { kind: 'outOfBounds', value: total(), min: undefined, max: undefined } };
   }
   const updatedAtMs = Math.max(nowMs, isCurrent ? shard.updatedAtMs : 0);
   return { outcome: { kind: 'changed', value: undefined }, next: { generation: head.generation, sum, updatedAtMs } };
 }
 
-function incrementHead(view: View, key: Buffer, by: number): IncrementOutcome {
-  const head = readHead(view, key);
-  if (head && head.shards > 1) throw new ShardsChanged(head.shards);
-  const { outcome, next } = decideIncrement(head, by, view.nowMs);
-  if (next) putHead(view, key, next);
+export interface ShardIncrement {
+  readonly head: CounterHead;
+  readonly shard: CounterShard | undefined;
+  readonly by: number;
+  readonly total: () => number;
+}
+
+function incrementHead(
+  view: View,
+  { headKey, by, layout }: { readonly headKey: Buffer; readonly by: number; readonly layout: Layout },
+): IncrementOutcome {
+  const { outcome, next } = decideIncrement(readHeadIn(view, headKey, layout), by, view.nowMs);
+  if (next) putHead(view, headKey, next);
   return outcome;
 }
 
-function incrementShard(
-  view: View,
-  { headKey, shardKey, shards, by }: { headKey: Buffer; shardKey: Buffer; shards: number; by: number },
-): IncrementOutcome {
-  const head = readHead(view, headKey);
-  if (!head || head.shards !== shards) throw new ShardsChanged(head?.shards ?? 1);
-  const row = view.get(shardKey);
-  const shard = row && decodeRecord<CounterShard>(format, row.value);
-  const { outcome, next } = decideShardIncrement(head, shard, by, view.nowMs);
+interface ShardRows {
+  readonly headKey: Buffer;
+  readonly shardKey: Buffer;
+  /** Only where the layout reads them all. */
+  readonly otherShardKeys: readonly Buffer[];
+  readonly by: number;
+  readonly layout: Layout;
+}
+
+function incrementShard(view: View, rows: ShardRows): IncrementOutcome {
+  const { headKey, shardKey, otherShardKeys, by, layout } = rows;
+  const head = readHeadIn(view, headKey, layout);
+  // Without a head the layout is of one shard.
+  if (!head) throw new LaidOutOtherwise({ shards: 1, readsAll: false });
+  const shard = readShard(view, shardKey);
+  const total = (): number => {
+    if (!layout.readsAll) throw new LaidOutOtherwise({ ...layout, readsAll: true });
+    const others = otherShardKeys.map((key) => readShard(view, key));
+    return sumUp(head, [shard, ...others]).value;
+  };
+  const { outcome, next } = decideShardIncrement({ head, shard, by, total }, view.nowMs);
   if (next) view.put(shardKey, encodeRecord(format, next), { history: families.counterShard.history });
   return outcome;
+}
+
+/** The keys of a counter's shard rows; one of one shard lives in its head alone. */
+function shardKeysOf(name: string, shards: number): Buffer[] {
+  return shards === 1 ? [] : Array.from({ length: shards }, (_, shard) => keyspace.counterShard(name, shard));
+}
+
+/** A counter's head, and all its shards. */
+function rangesOf(name: string): KeyRange[] {
+  return [{ start: keyspace.counter(name) }, counterShardsRange(name)];
 }
 
 function requireName(field: string, name: string): void {
@@ -405,9 +457,13 @@ function requireCreate({ name, initialValue, shards, min, max }: CreateCounter):
   if (shards > 1 && (min !== undefined || max !== undefined)) {
     throw invalidArgument('input.shards', `is ${shards}: min and max are for counters of one shard`);
   }
-  if (min !== undefined && max !== undefined && min > max) throw invalidArgument('input.min', `is ${min}, above max ${max}`);
+  if (min !== undefined && max !== undefined && min > max)
+    throw invalidArgument('input.min', `is ${min}, above max ${max}`);
   if (initialValue < (min ?? initialValue) || initialValue > (max ?? initialValue)) {
-    throw invalidArgument('input.initialValue', `is ${initialValue}, outside min ${min ?? 'none'} and max ${max ?? 'none'}`);
+    throw invalidArgument(
+      'input.initialValue',
+      `is ${initialValue}, outside min ${min ?? 'none'} and max ${max ?? 'none'}`,
+    );
   }
 }
 
@@ -420,25 +476,53 @@ function readHead(view: View, key: Buffer): CounterHead | undefined {
   return row && decodeHead(row.value);
 }
 
+/** The head, where the command was laid out for what it says. */
+function readHeadIn(view: View, key: Buffer, layout: Layout): CounterHead | undefined {
+  const head = readHead(view, key);
+  const shards = head?.shards ?? 1;
+  if (shards !== layout.shards) throw new LaidOutOtherwise({ shards, readsAll: false });
+  return head;
+}
+
 function putHead(view: View, key: Buffer, head: CounterHead): void {
   view.put(key, encodeRecord(format, head), { history: families.counter.history });
+}
+
+function readShard(view: View, key: Buffer): CounterShard | undefined {
+  const row = view.get(key);
+  return row && decodeShard(row.value);
+}
+
+function decodeShard(value: Buffer): CounterShard {
+  return decodeRecord<CounterShard>(format, value);
 }
 
 function nameOf(headKey: Buffer): string {
   return keyspace.lastPart(headKey).toString('utf8');
 }
 
-function toCounter(headEntry: Entry, shardEntries: readonly Entry[]): Counter {
-  const head = decodeHead(headEntry.value);
+/** The head with the shards of its generation. */
+function sumUp(
+  head: CounterHead,
+  shards: readonly (CounterShard | undefined)[],
+): Pick<Counter, 'value' | 'updatedAtMs'> {
   let { value, updatedAtMs } = head;
-  for (const entry of shardEntries) {
-    const shard = decodeRecord<CounterShard>(format, entry.value);
-    if (shard.generation !== head.generation) continue;
+  for (const shard of shards) {
+    if (shard?.generation !== head.generation) continue;
     value += shard.sum;
     updatedAtMs = Math.max(updatedAtMs, shard.updatedAtMs);
   }
+  return { value, updatedAtMs };
+}
+
+function toCounter(headEntry: Entry, shardEntries: readonly Entry[]): Counter {
+  const head = decodeHead(headEntry.value);
   const { shards, min, max, createdAtMs } = head;
-  return { name: nameOf(headEntry.key), value, shards, min, max, createdAtMs, updatedAtMs };
+  const sum = sumUp(
+    head,
+    shardEntries.map(({ value }) => decodeShard(value)),
+  );
+  return { name: nameOf(headEntry.key), shards, min, max, createdAtMs, ...sum };
 }
 
 /** The cursor of a list behind a counter. */

@@ -1,29 +1,32 @@
 /**
  * Low-level key/value: a caller's keys and bytes as they are, with conditions that the store decides in the write's own
- * commit. A put or a transaction costs one round trip; with an idempotency key, and for a delete, a read as well unless the row is
- * known. Writes are never folded together: each shows in `changes` as a change of its own, in commit order, resumable while
- * the store keeps its history. Fails with INVALID_ARGUMENT before anything is sent, IDEMPOTENCY_KEY_REUSED, HISTORY_GONE, and
- * the store's own failures.
+ * commit. A write costs one round trip, and one more where it is refused under an idempotency key; a delete without a condition
+ * reads first (the key alone), since its answer says whether there was something. Writes are never folded together: each shows in
+ * `changes` as a change of its own, in commit order, resumable while the store keeps its history. Fails with INVALID_ARGUMENT
+ * before anything is sent, IDEMPOTENCY_KEY_REUSED, HISTORY_GONE, and the store's own failures.
  */
-import { AppError, invalidArgument, isAppError } from '../core/errors';
-import { requireCount, requireInteger, requireText, requireVersion } from '../core/input';
-import { familyRange, families, keyspace } from '../core/keyspace';
-import { encodeOpaque, requireCursor, tryDecodeOpaque } from '../core/opaque';
-import { keyAfter, readUint64, uint64 } from '../core/tuple';
+import { isUtf8 } from 'node:buffer';
 import { limits } from '../../proto/limits';
 import type {
   Change,
   ChangeKind,
   Check,
-  CommitOutcome,
   Entry,
+  KeyRange,
   ReadConsistency,
   Revision,
   Store,
   Write,
 } from '../../proto/store';
+import { AppError, invalidArgument, isAppError } from '../core/errors';
+import { requireCount, requireInteger, requireText, requireVersion } from '../core/input';
+import { familyRange, families, keyspace } from '../core/keyspace';
+import { encodeOpaque, requireCursor } from '../core/opaque';
+import { keyAfter } from '../core/tuple';
+import { changeCursor, inOrder, isAtOrBefore, requireChangePosition, watchFrom } from '../store/change-position';
+import type { ChangePosition } from '../store/change-position';
 import { rememberAsJson } from '../store/remember';
-import type { Command, Remembered, Settled, Transact, View } from '../store/transact';
+import type { Remembered, Settled, Transact, View } from '../store/transact';
 
 /** A value under its key, as the caller wrote it. */
 export interface KvEntry {
@@ -96,14 +99,20 @@ export interface KvChange {
 
 const { history } = families.kv;
 
-/** What a decision says of a write, before its commit gives it revision and time. */
-type Verdict =
+/**
+ * What is said of a write before its commit gives it revision and time. A refusal names the check that failed by its place: keys are
+ * too long for marks.
+ */
+export type KvVerdict =
   | { readonly kind: 'done'; readonly wasPresent: boolean }
-  | { readonly kind: 'conflict'; readonly key: string; readonly current?: Entry | undefined };
+  | { readonly kind: 'conflict'; readonly check: number; readonly current?: Entry | undefined };
+
+const done: KvVerdict = { kind: 'done', wasPresent: true };
 
 export class Kv {
   readonly #store: Store;
   readonly #transact: Transact;
+  readonly #shownChanges = new WeakMap<Change, KvChange>();
 
   constructor(store: Store, transact: Transact) {
     this.#store = store;
@@ -127,7 +136,10 @@ export class Kv {
     const entries = results.map(({ entries: [entry] }) => entry);
     const bytes = entries.reduce((sum, entry) => sum + (entry ? entry.key.length + entry.value.length : 0), 0);
     if (bytes > limits.pageBytesMax) {
-      throw invalidArgument('keys', `hold ${bytes} bytes together, at most ${limits.pageBytesMax} fit one answer: ask for fewer`);
+      throw invalidArgument(
+        'keys',
+        `hold ${bytes} bytes together, at most ${limits.pageBytesMax} fit one answer: ask for fewer`,
+      );
     }
     return entries.map((entry) => entry && fromStored(entry));
   }
@@ -137,16 +149,19 @@ export class Kv {
     const range = familyRange('kv', requireText('prefix', prefix, { bytesMin: 0, bytesMax: limits.keyBytesMax }));
     requireInteger('first', first, { min: 1, max: limits.pageEntriesMax });
     let { start, end } = range;
-    if (after !== undefined) {
-      const last = keyspace.kv(requireCursor('after', 'kvScan', after));
-      if (reverse) end = Buffer.compare(last, end) < 0 ? last : end;
-      else start = Buffer.compare(last, start) < 0 ? start : keyAfter(last);
+    let last = after === undefined ? undefined : keyspace.kv(requireCursor('after', 'kvScan', after));
+    for (;;) {
+      if (last && reverse) end = Buffer.compare(last, end) < 0 ? last : end;
+      else if (last) start = Buffer.compare(last, start) < 0 ? start : keyAfter(last);
+      if (Buffer.compare(start, end) >= 0) return { entries: [], hasMore: false };
+      const page = { start, end, limit: first, reverse, bytesMax: limits.pageBytesMax };
+      const { results } = await this.#store.read([page]);
+      const { entries, more } = results[0]!;
+      const named = entries.filter(({ key }) => isUtf8(keyspace.lastPart(key)));
+      // A page that only holds keys without a name here would have no cursor to go on from.
+      if (named.length > 0 || !more) return { entries: named.map(fromStored), hasMore: more };
+      last = entries.at(-1)!.key;
     }
-    if (Buffer.compare(start, end) >= 0) return { entries: [], hasMore: false };
-    const page = { start, end, limit: first, reverse, bytesMax: limits.pageBytesMax };
-    const { results } = await this.#store.read([page]);
-    const { entries, more } = results[0]!;
-    return { entries: entries.map(fromStored), hasMore: more };
   }
 
   async put(input: KvPut): Promise<KvPutOutcome> {
@@ -155,13 +170,13 @@ export class Kv {
     requireValue('input.value', value);
     requireTtl('input.ttlMs', ttlMs);
     const expected = requireCondition(input);
-    const write: Write = { kind: 'put', key: stored, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
+    const checks = expected === undefined ? [] : [{ key: stored, revision: expected }];
     const settled = await this.#write({
-      checks: expected === undefined ? [] : [{ key: stored, revision: expected }],
-      writes: [write],
+      checks,
+      writes: [{ kind: 'put', key: stored, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) }],
       remembered: rememberAsJson({ mutation: 'kvPut', input, defaults: { ifAbsent: false }, keep: withoutCurrent }),
     });
-    if (settled.outcome.kind === 'conflict') return this.#conflict(settled, settled.outcome);
+    if (settled.outcome.kind === 'conflict') return this.#conflict(key, settled, settled.outcome);
     const expiresAtMs = ttlMs === undefined ? 0 : settled.nowMs + ttlMs;
     return { kind: 'put', key, revision: settled.revision, expiresAtMs };
   }
@@ -170,114 +185,120 @@ export class Kv {
   async delete(input: KvDelete): Promise<KvDeleteOutcome> {
     const { key, ifVersion } = input;
     const stored = requireKey('input.key', key);
-    const expected = ifVersion === undefined ? undefined : requireVersion('input.ifVersion', ifVersion);
-    const settled = await this.#transact.run<Verdict>({
-      records: [stored],
-      isSolo: true,
-      decide: (view) => decideDelete(view, stored, expected),
-      remembered: rememberAsJson({ mutation: 'kvDelete', input, keep: withoutCurrent }),
-    });
-    if (settled.outcome.kind === 'conflict') return this.#conflict(settled, settled.outcome);
+    const remembered = rememberAsJson<KvVerdict>({ mutation: 'kvDelete', input, keep: withoutCurrent });
+    const settled =
+      ifVersion === undefined
+        ? await this.#transact.run<KvVerdict>({
+            records: [stored],
+            isSolo: true,
+            keysOnly: true,
+            decide: (view) => decideDelete(view, stored),
+            remembered,
+          })
+        : await this.#write({
+            checks: [{ key: stored, revision: requirePresentVersion('input.ifVersion', ifVersion) }],
+            writes: [{ kind: 'delete', key: stored, history }],
+            remembered,
+          });
+    if (settled.outcome.kind === 'conflict') return this.#conflict(key, settled, settled.outcome);
     return { kind: 'deleted', key, wasPresent: settled.outcome.wasPresent, revision: settled.revision };
   }
 
   /** Checks, then writes, all or nothing. */
   async transact(input: KvTransact): Promise<KvTransactOutcome> {
     const { checks, writes } = requireTransaction(input);
-    const remembered = rememberAsJson({ mutation: 'kvTransact', input, defaults: { checks: [], puts: [], deletes: [] }, keep: withoutCurrent });
+    const defaults = { checks: [], puts: [], deletes: [] };
+    const remembered = rememberAsJson({ mutation: 'kvTransact', input, defaults, keep: withoutCurrent });
     const settled = await this.#write({ checks, writes, remembered });
-    if (settled.outcome.kind === 'conflict') return this.#conflict(settled, settled.outcome);
+    const { outcome } = settled;
+    if (outcome.kind === 'conflict') return this.#conflict(input.checks[outcome.check]!.key, settled, outcome);
     return { kind: 'committed', revision: settled.revision };
   }
 
   /**
-   * Every change below `prefix` after a cursor or a Version, or from now. Throws HISTORY_GONE where that is no longer kept; a failure
-   * while it runs says in `details.resumeFrom` where to go on.
+   * Every change below `prefix` after a cursor or a Version, or from now. Throws INVALID_ARGUMENT at once; the iterator throws HISTORY_GONE
+   * where that is no longer kept (`details.oldest`: a Version to begin after), and any other failure with where to go on in
+   * `details.resumeFrom`.
    */
-  async *changes(prefix: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<KvChange, void, void> {
+  changes(prefix: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<KvChange, void, void> {
     const range = familyRange('kv', requireText('prefix', prefix, { bytesMin: 0, bytesMax: limits.keyBytesMax }));
-    const from = after === undefined ? undefined : readChangeCursor(after);
+    const from = after === undefined ? undefined : requireChangePosition('after', after);
+    return this.#changes({ range, from, after, signal });
+  }
+
+  async *#changes({ range, from, after, signal }: ChangesFrom): AsyncGenerator<KvChange, void, void> {
     let resumeFrom = after;
     try {
-      const afterRevision = from && { afterRevision: from.isWhole ? from.revision : Math.max(from.revision - 1, 0) };
-      for await (const batch of this.#store.watch([range], { ...afterRevision, signal })) {
+      const options = from ? { afterRevision: watchFrom(from), signal } : { signal };
+      for await (const batch of this.#store.watch([range], options)) {
         for (const change of inOrder(batch.changes)) {
-          if (from && isBefore(change, from)) continue;
-          const shown = toChange(change);
+          if (from && isAtOrBefore(change, from)) continue;
+          const shown = this.#shown(change);
           if (!shown) continue;
           yield shown;
           resumeFrom = shown.cursor;
         }
-        if (batch.changes.length === 0) resumeFrom = String(batch.revision);
+        // Never behind where it began: the commit of its cursor is given again, and left out.
+        if (!from || batch.revision >= from.revision) resumeFrom = String(batch.revision);
       }
     } catch (error) {
-      if (!isAppError(error) || resumeFrom === undefined || error.code === 'HISTORY_GONE') throw error;
-      throw new AppError(error.code, error.message, { cause: error, details: { ...error.details, resumeFrom } });
+      throw isAppError(error) ? changesFailure(error, resumeFrom) : error;
     }
   }
 
-  /** A write of known conditions: one commit, or, where it must happen once only, through its lanes. */
-  async #write(plan: {
-    readonly checks: readonly Check[];
-    readonly writes: readonly Write[];
-    readonly remembered: Remembered<Verdict> | undefined;
-  }): Promise<Settled<Verdict>> {
-    const { checks, writes, remembered } = plan;
-    if (remembered) {
-      const keys = new Map([...checks, ...writes].map(({ key }) => [key.toString('latin1'), key]));
-      const decide: Command<Verdict>['decide'] = (view) => decideWrite(view, checks, writes);
-      return this.#transact.run({ records: [...keys.values()], isSolo: true, decide, remembered });
+  /** The same object for the same change, so that what is made of it for one subscriber can serve others. */
+  #shown(change: Change): KvChange | undefined {
+    let shown = this.#shownChanges.get(change);
+    if (!shown) {
+      shown = toChange(change);
+      if (shown) this.#shownChanges.set(change, shown);
     }
-    const [outcome] = await this.#store.commit([{ checks, writes }]);
-    return settledFrom(outcome!, checks);
+    return shown;
   }
 
-  async #conflict(settled: Settled<Verdict>, verdict: Extract<Verdict, { kind: 'conflict' }>): Promise<KvConflict> {
-    const { key } = verdict;
+  #write({ checks, writes, remembered }: PlannedWrite): Promise<Settled<KvVerdict>> {
+    const refuse = (current: ReadonlyMap<string, Entry>): KvVerdict => decideRefusal(checks, current);
+    return this.#transact.write(
+      { checks, writes, done, refuse, remembered },
+      [...checks, ...writes].map(({ key }) => key),
+    );
+  }
+
+  async #conflict(
+    key: string,
+    { isReplay }: Settled<KvVerdict>,
+    { current }: Extract<KvVerdict, { kind: 'conflict' }>,
+  ): Promise<KvConflict> {
     // A replay's mark holds no value: what stands there now is shown.
-    if (settled.isReplay) return { kind: 'conflict', key, current: await this.get(key, 'linearizable') };
-    return { kind: 'conflict', key, current: verdict.current && fromStored(verdict.current) };
+    if (isReplay) return { kind: 'conflict', key, current: await this.get(key, 'linearizable') };
+    return { kind: 'conflict', key, current: current && fromStored(current) };
   }
 }
 
-/** The conditions first, then all writes. */
-export function decideWrite(view: View, checks: readonly Check[], writes: readonly Write[]): Verdict {
-  for (const { key, revision } of checks) {
-    const row = view.get(key);
-    if ((row?.revision ?? 0) !== revision) return conflictAt(key, row && { key, ...row });
-  }
-  for (const write of writes) {
-    if (write.kind === 'put') view.put(write.key, write.value, { ttlMs: write.ttlMs, history });
-    else view.delete(write.key, history);
-  }
-  return { kind: 'done', wasPresent: true };
+interface PlannedWrite {
+  readonly checks: readonly Check[];
+  readonly writes: readonly Write[];
+  readonly remembered: Remembered<KvVerdict> | undefined;
 }
 
-export function decideDelete(view: View, key: Buffer, expected: Revision | undefined): Verdict {
-  const row = view.get(key);
-  if (expected !== undefined && (row?.revision ?? 0) !== expected) return conflictAt(key, row && { key, ...row });
-  if (row) view.delete(key, history);
-  return { kind: 'done', wasPresent: row !== undefined };
-}
-
-function conflictAt(key: Buffer, current: Entry | undefined): Verdict {
-  return { kind: 'conflict', key: callerKey(key), current };
-}
-
-function settledFrom(outcome: CommitOutcome, checks: readonly Check[]): Settled<Verdict> {
-  if (outcome.kind === 'failed') throw outcome.error;
-  const at = { revision: outcome.revision, nowMs: outcome.nowMs, isReplay: false };
-  if (outcome.kind === 'committed') return { outcome: { kind: 'done', wasPresent: true }, ...at };
-  const current = new Map(outcome.entries.map((entry) => [entry.key.toString('latin1'), entry]));
-  for (const { key, revision } of checks) {
+/** Which of the checks failed: the first one, with what stands there. */
+export function decideRefusal(checks: readonly Check[], current: ReadonlyMap<string, Entry>): KvVerdict {
+  for (const [check, { key, revision }] of checks.entries()) {
     const entry = current.get(key.toString('latin1'));
-    if ((entry?.revision ?? 0) !== revision) return { outcome: conflictAt(key, entry), ...at };
+    if ((entry?.revision ?? 0) !== revision) return { kind: 'conflict', check, current: entry };
   }
   throw new AppError('INTERNAL', 'a conflict of the store in which every check holds');
 }
 
+/** Deletes whatever is there, and says whether there was something. */
+export function decideDelete(view: View, key: Buffer): KvVerdict {
+  const wasPresent = view.get(key) !== undefined;
+  if (wasPresent) view.delete(key, history);
+  return { kind: 'done', wasPresent };
+}
+
 /** A mark keeps no value: what stands under the key is read when a refusal is replayed. */
-const withoutCurrent = (verdict: Verdict): unknown => ({ ...verdict, current: undefined });
+const withoutCurrent = (verdict: KvVerdict): unknown => ({ ...verdict, current: undefined });
 
 function requireKey(field: string, key: string): Buffer {
   return keyspace.kv(requireText(field, key, { bytesMax: limits.keyBytesMax }));
@@ -296,8 +317,13 @@ function requireTtl(field: string, ttlMs: number | undefined): void {
 function requireCondition({ ifVersion, ifAbsent }: KvPut): Revision | undefined {
   if (ifVersion === undefined) return ifAbsent ? 0 : undefined;
   if (ifAbsent) throw invalidArgument('input.ifVersion', 'cannot go with ifAbsent: a key has a version or is absent');
-  const revision = requireVersion('input.ifVersion', ifVersion);
-  if (revision === 0) throw invalidArgument('input.ifVersion', 'is 0, which no key has: use ifAbsent');
+  return requirePresentVersion('input.ifVersion', ifVersion);
+}
+
+/** The store takes 0 for "absent", which callers say in other words. */
+function requirePresentVersion(field: string, version: string): Revision {
+  const revision = requireVersion(field, version);
+  if (revision === 0) throw invalidArgument(field, 'is 0, a version that no key ever has');
   return revision;
 }
 
@@ -306,14 +332,17 @@ function requireTransaction(input: KvTransact): { checks: Check[]; writes: Write
   requireCount('input.checks', checks, { min: 0, max: limits.transactChecksMax });
   if (puts.length + deletes.length > limits.transactWritesMax) {
     const count = puts.length + deletes.length;
-    throw invalidArgument('input.puts', `and deletes come to ${count}, at most ${limits.transactWritesMax} writes are allowed`);
+    throw invalidArgument(
+      'input.puts',
+      `and deletes come to ${count}, at most ${limits.transactWritesMax} writes are allowed`,
+    );
   }
   if (checks.length + puts.length + deletes.length === 0) {
     throw invalidArgument('input', 'is empty: a transaction has at least one check, put or delete');
   }
   const parsedChecks = checks.map(({ key, version }, index) => ({
     key: requireKey(`input.checks[${index}].key`, key),
-    revision: version === undefined ? 0 : requireVersion(`input.checks[${index}].version`, version),
+    revision: version === undefined ? 0 : requirePresentVersion(`input.checks[${index}].version`, version),
   }));
   const writes: Write[] = [
     ...puts.map(({ key, value, ttlMs }, index): Write => {
@@ -323,13 +352,20 @@ function requireTransaction(input: KvTransact): { checks: Check[]; writes: Write
       const stored = requireKey(`${field}.key`, key);
       return { kind: 'put', key: stored, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
     }),
-    ...deletes.map((key, index): Write => ({ kind: 'delete', key: requireKey(`input.deletes[${index}]`, key), history })),
+    ...deletes.map((key, index): Write => ({
+      kind: 'delete',
+      key: requireKey(`input.deletes[${index}]`, key),
+      history,
+    })),
   ];
   requireDistinct('input.checks', parsedChecks);
   requireDistinct('input.puts and deletes', writes);
   const bytes = writes.reduce((sum, write) => sum + (write.kind === 'put' ? write.value.length : 0), 0);
   if (bytes > limits.valueBytesMax) {
-    throw invalidArgument('input.puts', `hold ${bytes} bytes together, at most ${limits.valueBytesMax} fit one transaction`);
+    throw invalidArgument(
+      'input.puts',
+      `hold ${bytes} bytes together, at most ${limits.valueBytesMax} fit one transaction`,
+    );
   }
   return { checks: parsedChecks, writes };
 }
@@ -356,47 +392,32 @@ export function scanCursor(key: string): string {
   return encodeOpaque('kvScan', Buffer.from(key, 'utf8'));
 }
 
-interface ChangePosition {
-  readonly revision: Revision;
-  /** After the whole commit: key and rank do not matter. */
-  readonly isWhole: boolean;
-  readonly key: Buffer;
-  readonly rank: number;
-}
-
-/** Changes of one commit are in key order; a put over an expired row comes behind that row's expiry. */
-const rankOf = (kind: ChangeKind): number => (kind === 'expire' ? 0 : 1);
-
-function inOrder(changes: readonly Change[]): Change[] {
-  return [...changes].sort(
-    (a, b) => a.revision - b.revision || Buffer.compare(a.key, b.key) || rankOf(a.kind) - rankOf(b.kind),
-  );
-}
-
-function isBefore(change: Change, from: ChangePosition): boolean {
-  if (from.isWhole || change.revision !== from.revision) return change.revision <= from.revision;
-  return (Buffer.compare(keyspace.lastPart(change.key), from.key) || rankOf(change.kind) - from.rank) <= 0;
+interface ChangesFrom {
+  readonly range: KeyRange;
+  readonly from: ChangePosition | undefined;
+  readonly after: string | undefined;
+  readonly signal: AbortSignal;
 }
 
 function toChange(change: Change): KvChange | undefined {
   const { kind, revision, expiresAtMs } = change;
   const raw = keyspace.lastPart(change.key);
-  const key = raw.toString('utf8');
   // A key that is not UTF-8 was written by another face of the store; GraphQL has no name for it.
-  if (!Buffer.from(key, 'utf8').equals(raw)) return undefined;
+  if (!isUtf8(raw)) return undefined;
+  const key = raw.toString('utf8');
   const entry = kind === 'put' ? { key, value: change.value ?? Buffer.alloc(0), revision, expiresAtMs } : undefined;
-  return { kind, key, revision, cursor: changeCursor(revision, raw, kind), entry };
+  return { kind, key, revision, cursor: changeCursor(change), entry };
 }
 
-function changeCursor(revision: Revision, key: Buffer, kind: ChangeKind): string {
-  return encodeOpaque('kvChange', Buffer.concat([uint64(revision), Buffer.of(rankOf(kind)), key]));
-}
-
-function readChangeCursor(after: string): ChangePosition {
-  if (/^\d+$/.test(after)) {
-    return { revision: requireVersion('after', after), isWhole: true, key: Buffer.alloc(0), rank: 0 };
-  }
-  const payload = tryDecodeOpaque('kvChange', after);
-  if (!payload || payload.length < 9) throw invalidArgument('after', `"${after.slice(0, 60)}" is neither a cursor of kvChanges nor a Version`);
-  return { revision: readUint64(payload), isWhole: false, key: payload.subarray(9), rank: payload[8]! };
+/** A failure in the words of callers, whose places are cursors and Versions. */
+function changesFailure(error: AppError, resumeFrom: string | undefined): AppError {
+  const { code, message } = error;
+  const { oldest, ...others } = error.details;
+  const isGone = code === 'HISTORY_GONE';
+  const details = {
+    ...others,
+    ...(isGone && oldest !== undefined ? { oldest: String(oldest) } : {}),
+    ...(!isGone && resumeFrom !== undefined ? { resumeFrom } : {}),
+  };
+  return new AppError(code, message, { cause: error, details });
 }

@@ -22,8 +22,6 @@ import { AppError, isAppError, toAppError } from '../core/errors';
 
 /** What one call's members may weigh together: half of a message, the rest is for what surrounds it. */
 const weightMax = storeLimits.messageBytesMax / 2;
-/** What a scan without a bound of its own is taken to bring. */
-const scanBytes = storeLimits.messageBytesMax / 4;
 /** What a point read is taken to bring; values that are larger only make the answer larger. */
 const pointBytes = 1_024;
 
@@ -153,7 +151,7 @@ async function sendGroup<Member, Answer>(
 
 function weighRange(range: KeyRange): number {
   if (range.end === undefined) return pointBytes;
-  return Math.min(range.bytesMax ?? scanBytes, scanBytes);
+  return Math.min(range.bytesMax ?? storeLimits.rangeBytesMax, storeLimits.rangeBytesMax);
 }
 
 function weighTransaction({ checks, writes, marks }: Transaction): number {

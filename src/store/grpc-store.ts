@@ -26,7 +26,7 @@ import { backoffDelayMs } from '../core/backoff';
 import type { CancelTimer, Clock } from '../core/clock';
 import { AppError, invalidArgument, toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
-import { endable } from './endable';
+import { endable } from '../core/endable';
 import { GrpcConnection } from './grpc-connection';
 import type { ClientTls } from './grpc-connection';
 import { resumingWatch } from './grpc-watch';

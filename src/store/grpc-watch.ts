@@ -9,7 +9,7 @@ import type { Clock } from '../core/clock';
 import type { FailureCode } from '../core/errors';
 import { AppError, toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
-import { eitherSignal } from './endable';
+import { eitherSignal } from '../core/endable';
 import type { GrpcConnection } from './grpc-connection';
 
 /** Where a watch gets its connections. */

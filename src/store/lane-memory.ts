@@ -12,11 +12,22 @@ export interface KnownState {
   readonly asOf: Revision;
 }
 
+/** Values as latin1 strings: a buffer is often a view of a whole message, which a small record would keep alive. */
+interface Kept {
+  /** Undefined: the key is absent. */
+  readonly value: string | undefined;
+  readonly revision: Revision;
+  readonly expiresAtMs: number;
+  readonly asOf: Revision;
+}
+
 /** Rough cost of a map slot with its objects, beside key and value. */
 const slotBytes = 200;
+/** What is larger is not kept: records of patterns are small, and it would push out many. */
+const valueBytesMax = 65_536;
 
 export class LaneMemory {
-  readonly #states = new Map<string, KnownState>();
+  readonly #states = new Map<string, Kept>();
   readonly #bytesMax: number;
   #bytes = 0;
 
@@ -24,21 +35,27 @@ export class LaneMemory {
     this.#bytesMax = bytesMax;
   }
 
-  get(id: string): KnownState | undefined {
-    const known = this.#states.get(id);
-    if (!known) return undefined;
+  /** `key`: as the entry is to name it. */
+  get(id: string, key: Buffer): KnownState | undefined {
+    const kept = this.#states.get(id);
+    if (!kept) return undefined;
     // Moves it to the end: a Map's order is the order of use.
     this.#states.delete(id);
-    this.#states.set(id, known);
-    return known;
+    this.#states.set(id, kept);
+    const { value, revision, expiresAtMs, asOf } = kept;
+    if (value === undefined) return { entry: undefined, asOf };
+    return { entry: { key, value: Buffer.from(value, 'latin1'), revision, expiresAtMs }, asOf };
   }
 
-  set(id: string, known: KnownState): void {
+  set(id: string, { entry, asOf }: KnownState): void {
     const old = this.#states.get(id);
-    if (old && old.asOf > known.asOf) return;
+    if (old && old.asOf > asOf) return;
     this.drop(id);
-    this.#states.set(id, known);
-    this.#bytes += sizeOf(id, known);
+    if (entry && entry.value.length > valueBytesMax) return;
+    const { revision = 0, expiresAtMs = 0 } = entry ?? {};
+    const kept: Kept = { value: entry?.value.toString('latin1'), revision, expiresAtMs, asOf };
+    this.#states.set(id, kept);
+    this.#bytes += sizeOf(id, kept);
     for (const [oldest] of this.#states) {
       if (this.#bytes <= this.#bytesMax) break;
       this.drop(oldest);
@@ -46,19 +63,13 @@ export class LaneMemory {
   }
 
   drop(id: string): void {
-    const known = this.#states.get(id);
-    if (!known) return;
+    const kept = this.#states.get(id);
+    if (!kept) return;
     this.#states.delete(id);
-    this.#bytes -= sizeOf(id, known);
-  }
-
-  /** Forgets everything: the store behind it is another one now. */
-  clear(): void {
-    this.#states.clear();
-    this.#bytes = 0;
+    this.#bytes -= sizeOf(id, kept);
   }
 }
 
-function sizeOf(id: string, known: KnownState): number {
-  return slotBytes + 2 * id.length + (known.entry ? known.entry.key.length + known.entry.value.length : 0);
+function sizeOf(id: string, { value }: Kept): number {
+  return slotBytes + id.length + (value?.length ?? 0);
 }

@@ -6,9 +6,10 @@
  *
  * A mark commits together with the effect. Outcomes are marked, refusals included; failures are not.
  */
+import { storeLimits } from '../../proto/limits';
+import type { MarkEntry } from '../../proto/store';
 import { AppError } from '../core/errors';
 import { hashParts } from '../core/ids';
-import { storeLimits } from '../../proto/limits';
 
 const format = 1;
 const hashBytes = 16;
@@ -23,6 +24,15 @@ export interface Idempotency {
   readonly input: Readonly<Record<string, unknown>>;
   /** Defaults of the input's members: a member equal to its default hashes as one left out. */
   readonly defaults?: Readonly<Record<string, unknown>>;
+}
+
+/** How a command with an idempotency key is remembered. The mark keeps scalars; what they refer to is resolved when read. */
+export interface Remembered<O> {
+  readonly idempotency: Idempotency;
+  /** At most about 4 KiB. */
+  readonly encode: (outcome: O) => Buffer;
+  /** The commit's own revision and time come from the mark. */
+  readonly decode: (bytes: Buffer, mark: Pick<MarkEntry, 'revision' | 'committedAtMs'>) => O;
 }
 
 export interface MarkIdentity {

@@ -1,7 +1,7 @@
 /** How a pattern's command is remembered under a caller's idempotency key, its outcome as JSON. */
-import { requireText } from '../core/input';
 import { limits } from '../../proto/limits';
-import type { Remembered } from './transact';
+import { requireText } from '../core/input';
+import type { Remembered } from './marks';
 
 export interface RememberOptions<O> {
   /** The SDL's name of the mutation. */
@@ -20,7 +20,12 @@ export function rememberAsJson<O>({ mutation, input, defaults, keep }: RememberO
   if (key === undefined) return undefined;
   requireText('input.idempotencyKey', key, { bytesMax: limits.idempotencyKeyBytesMax });
   return {
-    idempotency: { mutation, key, input: hashed as Readonly<Record<string, unknown>>, ...(defaults ? { defaults } : {}) },
+    idempotency: {
+      mutation,
+      key,
+      input: hashed as Readonly<Record<string, unknown>>,
+      ...(defaults ? { defaults } : {}),
+    },
     encode: (outcome) => Buffer.from(JSON.stringify(keep ? keep(outcome) : outcome), 'utf8'),
     decode: (bytes) => JSON.parse(bytes.toString('utf8')) as O,
   };

@@ -18,7 +18,7 @@ import type {
   WatchOptions,
 } from '../../proto/store';
 import { AppError, assertInvariant } from '../core/errors';
-import { eitherSignal, endable } from './endable';
+import { eitherSignal, endable } from '../core/endable';
 
 /**
  * The view of `store` on the keys that begin with `scope`. Closing it closes the view alone: its watches end, its later calls

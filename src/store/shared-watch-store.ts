@@ -20,7 +20,7 @@ import type {
 } from '../../proto/store';
 import type { CancelTimer, Clock } from '../core/clock';
 import { invalidArgument } from '../core/errors';
-import { endable, untilAborted } from './endable';
+import { endable, untilAborted } from '../core/endable';
 import { SharedFeed } from './shared-feed';
 import { WatchFilter } from './watch-index';
 

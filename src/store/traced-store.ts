@@ -20,7 +20,7 @@ import type { CommitOutcome } from '../../proto/store';
 import type { Clock } from '../core/clock';
 import type { FailureCode } from '../core/errors';
 import { toAppError } from '../core/errors';
-import { endable } from './endable';
+import { endable } from '../core/endable';
 
 export type StoreOperationName = 'read' | 'commit' | 'watch' | 'status';
 

@@ -2,32 +2,33 @@
  * Lanes: how compare-and-set patterns are both right and fast. A command names the records that it decides on; commands on
  * a record queue in its lane, one batch of a lane is in flight, and what gathers meanwhile is decided in order, by the pattern's
  * pure function, and committed as one transaction (`batch.ts`). Commands on several records join their lanes into one
- * batch, without locks. Order within a lane is first come, first served: a command that waits for a busy lane is not overtaken in its
- * other lanes, so nobody starves.
+ * batch, without locks (`lanes.ts`).
  *
  * Writers of other processes are simply conflicts: correctness never depends on the lane. Callers of one process never
- * get CONTENTION because of each other. Only here are conflicts retried.
+ * get CONTENTION because of each other. Only here are conflicts retried. A write without a decision goes past the
+ * lanes (`direct-write.ts`), unless commands wait on its records: then it takes its turn, or they would lose to it for ever.
  */
+import type { MarkEntry, Store } from '../../proto/store';
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
+import type { FailureCode } from '../core/errors';
 import type { Ids } from '../core/ids';
-import type { MarkEntry, Store } from '../../proto/store';
-import { type BatchReport, type Job, runBatch, type Settled, StorageTime } from './batch';
+import { runBatch } from './batch';
+import type { BatchEnd, BatchReport, Job, Settled } from './batch';
+import { writeDirectly } from './direct-write';
+import type { DirectWrite } from './direct-write';
 import type { LaneMemory } from './lane-memory';
-import { type Idempotency, makeMarkIdentity } from './marks';
+import { Lanes, takeNext } from './lanes';
+import type { Lane, Waiting, WaitingJob } from './lanes';
+import { makeMarkIdentity } from './marks';
+import type { Remembered } from './marks';
+import { StorageTime } from './storage-time';
 import type { View } from './view';
 
 export type { Settled } from './batch';
+export type { DirectWrite } from './direct-write';
+export type { Remembered } from './marks';
 export type { View } from './view';
-
-/** How a command with an idempotency key is remembered. The mark keeps scalars; what they refer to is resolved when read. */
-export interface Remembered<O> {
-  readonly idempotency: Idempotency;
-  /** At most about 4 KiB. */
-  readonly encode: (outcome: O) => Buffer;
-  /** The commit's own revision and time come from the mark. */
-  readonly decode: (bytes: Buffer, mark: Pick<MarkEntry, 'revision' | 'committedAtMs'>) => O;
-}
 
 export interface Command<O> {
   /** The rows that commands of other callers write too: their lanes are joined. At least one. */
@@ -38,6 +39,8 @@ export interface Command<O> {
   readonly rows?: readonly Buffer[];
   /** Committed by itself, so that its change shows as a change of its own. */
   readonly isSolo?: boolean;
+  /** The decision looks at revisions alone: values are not read. */
+  readonly keysOnly?: boolean;
   /** Pure: decides on what the view shows, writes through it, may be called again. */
   readonly decide: (view: View) => O;
   readonly remembered?: Remembered<O> | undefined;
@@ -55,27 +58,13 @@ export interface TransactOptions {
   readonly report?: (report: BatchReport) => void;
 }
 
-interface Queued {
-  readonly sequence: number;
-  readonly lanes: readonly Lane[];
-  readonly isSolo: boolean;
-  readonly job: Job;
-}
-
-interface Lane {
-  readonly id: string;
-  isBusy: boolean;
-  isScheduled: boolean;
-  queue: Queued[];
-}
-
-/** More commands than this wait for the next batch: one transaction has its limits. */
-const batchCommandsMax = 512;
+/** Storage does not answer: what waits behind such a failure would only wait to fail as well. */
+const outageCodes: ReadonlySet<FailureCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED']);
 
 export class Transact {
   readonly #options: TransactOptions;
   readonly #time: StorageTime;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Lanes();
   #sequence = 0;
   #queued = 0;
 
@@ -93,45 +82,59 @@ export class Transact {
    * Runs a command: its outcome, once it stands in the store (or, where it wrote nothing, once that was confirmed there).
    * Rejects with what the decision threw, IDEMPOTENCY_KEY_REUSED, CONTENTION, OVERLOADED, or the store's failure.
    */
-  run<O>(command: Command<O>): Promise<Settled<O>> {
-    const { queuedMax = 20_000 } = this.#options;
-    if (this.#queued >= queuedMax) {
-      return Promise.reject(new AppError('OVERLOADED', `${this.#queued} commands are waiting already: try again later`));
-    }
+  async run<O>(command: Command<O>): Promise<Settled<O>> {
+    this.#refuseIfFull();
+    const { records, guards = [], rows = [], isSolo = false, keysOnly = false, decide, remembered } = command;
+    const mark = remembered && makeMarkIdentity(remembered.idempotency);
     return new Promise((resolve, reject) => {
-      const done = (): void => void (this.#queued -= 1);
-      const { remembered } = command;
-      this.#queued += 1;
-      this.#enqueue({
-        sequence: this.#sequence++,
-        lanes: [...new Set(command.records.map((key) => this.#laneOf(key)))],
-        isSolo: command.isSolo ?? false,
-        job: {
-          keys: [...command.records, ...(command.guards ?? []), ...(command.rows ?? [])],
-          decide: command.decide,
-          mark: remembered && makeMarkIdentity(remembered.idempotency),
-          encodeOutcome: (outcome) => remembered!.encode(outcome as O),
-          decodeOutcome: (bytes, mark) => remembered!.decode(bytes, mark),
-          settle: (settled) => (done(), resolve(settled as Settled<O>)),
-          fail: (error) => (done(), reject(error)),
+      const job: Job = {
+        keys: [...records, ...guards, ...rows],
+        keysOnly,
+        decide,
+        mark,
+        encodeOutcome: (outcome) => remembered!.encode(outcome as O),
+        decodeOutcome: (bytes: Buffer, standing: MarkEntry) => remembered!.decode(bytes, standing),
+        settle: (settled) => {
+          this.#queued -= 1;
+          resolve(settled as Settled<O>);
         },
-      });
+        fail: (error) => {
+          this.#queued -= 1;
+          reject(error);
+        },
+      };
+      this.#enqueue({ kind: 'job', job, isSolo, sequence: this.#sequence++, lanes: this.#lanes.of(records) });
     });
   }
 
-  #laneOf(key: Buffer): Lane {
-    const id = key.toString('latin1');
-    let lane = this.#lanes.get(id);
-    if (!lane) {
-      lane = { id, isBusy: false, isScheduled: false, queue: [] };
-      this.#lanes.set(id, lane);
-    }
-    return lane;
+  /** Writes without deciding; `records`: the keys that it checks or writes. Rejects as `writeDirectly`, or with OVERLOADED. */
+  async write<O>(write: DirectWrite<O>, records: readonly Buffer[]): Promise<Settled<O>> {
+    if (records.some((record) => this.#lanes.has(record))) await this.#turn(records);
+    return writeDirectly(this.#options.store, write);
   }
 
-  #enqueue(queued: Queued): void {
-    for (const lane of queued.lanes) lane.queue.push(queued);
-    this.#schedule(queued.lanes[0]!);
+  /** Resolves when all commands that wait or run on these records now have their outcomes. */
+  async #turn(records: readonly Buffer[]): Promise<void> {
+    this.#refuseIfFull();
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        this.#queued -= 1;
+        resolve();
+      };
+      this.#enqueue({ kind: 'turn', go, sequence: this.#sequence++, lanes: this.#lanes.of(records) });
+    });
+  }
+
+  #refuseIfFull(): void {
+    const { queuedMax = 20_000 } = this.#options;
+    if (this.#queued < queuedMax) return;
+    throw new AppError('OVERLOADED', `${this.#queued} commands are waiting already: try again later`);
+  }
+
+  #enqueue(waiting: Waiting): void {
+    this.#queued += 1;
+    for (const lane of waiting.lanes) lane.queue.push(waiting);
+    this.#schedule(waiting.lanes[0]!);
   }
 
   /** Starts the lane at the end of this turn, so that commands that arrived together are decided together. */
@@ -140,75 +143,59 @@ export class Transact {
     lane.isScheduled = true;
     setImmediate(() => {
       lane.isScheduled = false;
-      if (!lane.isBusy) this.#start(lane);
+      this.#start(lane);
     });
   }
 
+  /** Starts what can go now. */
   #start(lane: Lane): void {
-    const batch = takeBatch(lane);
-    if (batch.length === 0) {
-      this.#forgetIdle(lane);
-      return;
-    }
-    const lanes = new Set(batch.flatMap((queued) => queued.lanes));
-    for (const each of lanes) each.isBusy = true;
-    const jobs = new Map(batch.map((queued) => [queued.job, queued]));
-    void runBatch([...jobs.keys()], {
-      ...this.#options,
-      time: this.#time,
-      report: this.#options.report ?? (() => undefined),
-    }).then((leftOver) => this.#finish(lanes, leftOver.map((job) => jobs.get(job)!)));
+    const taken = lane.isBusy ? undefined : takeNext(lane);
+    if (!taken) return this.#lanes.forgetIdle(lane);
+    const lanes = new Set<Lane>();
+    for (const waiting of taken.waiting) for (const each of waiting.lanes) lanes.add(each);
+    if (taken.kind === 'turns') for (const { go } of taken.waiting) go();
+    else this.#startBatch(taken.waiting.filter((waiting) => !failedInOutage(waiting)));
+    // Those in which nothing runs now may go on.
+    for (const each of lanes) if (!each.isBusy) this.#start(each);
   }
 
-  #finish(lanes: ReadonlySet<Lane>, leftOver: readonly Queued[]): void {
+  #startBatch(batch: readonly WaitingJob[]): void {
+    if (batch.length === 0) return;
+    const lanes = new Set<Lane>();
+    for (const waiting of batch) for (const each of waiting.lanes) lanes.add(each);
+    for (const each of lanes) each.isBusy = true;
+    const jobs = batch.map(({ job }) => job);
+    const dependencies = { ...this.#options, time: this.#time, report: this.#options.report ?? (() => undefined) };
+    void runBatch(jobs, dependencies).then((end) => this.#finish(batch, lanes, end));
+  }
+
+  #finish(batch: readonly WaitingJob[], lanes: ReadonlySet<Lane>, { leftOver, failure }: BatchEnd): void {
+    if (leftOver.length > 0) putBack(batch, new Set(leftOver));
+    const outage = failure && outageCodes.has(failure.code) ? { through: this.#sequence, error: failure } : undefined;
     for (const lane of lanes) {
       lane.isBusy = false;
-      const back = leftOver.filter((queued) => queued.lanes.includes(lane));
-      if (back.length > 0) lane.queue = [...back, ...lane.queue].sort((a, b) => a.sequence - b.sequence);
+      lane.outage = outage;
     }
-    for (const lane of lanes) {
-      if (lane.isBusy) continue;
-      if (lane.queue.length > 0) this.#start(lane);
-      else this.#forgetIdle(lane);
-    }
-  }
-
-  #forgetIdle(lane: Lane): void {
-    if (!lane.isBusy && !lane.isScheduled && lane.queue.length === 0) this.#lanes.delete(lane.id);
+    for (const lane of lanes) this.#start(lane);
   }
 }
 
-/** Takes the next batch out of a lane that is not busy: all that is connected by shared records and not blocked. */
-function takeBatch(lane: Lane): Queued[] {
-  const connected = connectedTo(lane);
-  const blocked = new Set<Lane>();
-  const taken: Queued[] = [];
-  for (const queued of connected) {
-    const isTaken =
-      taken.length < batchCommandsMax &&
-      !(taken.length > 0 && (queued.isSolo || taken[0]!.isSolo)) &&
-      !queued.lanes.some((each) => each.isBusy || blocked.has(each));
-    if (isTaken) taken.push(queued);
-    else for (const each of queued.lanes) blocked.add(each);
-  }
-  const gone = new Set(taken);
-  for (const each of new Set(taken.flatMap((queued) => queued.lanes))) {
-    each.queue = each.queue.filter((queued) => !gone.has(queued));
-  }
-  return taken;
+function failedInOutage({ lanes, sequence, job }: WaitingJob): boolean {
+  const outage = lanes.find((lane) => lane.outage && sequence <= lane.outage.through)?.outage;
+  if (outage) job.fail(outage.error);
+  return outage !== undefined;
 }
 
-/** Every queued command that is connected with the lane through shared records, first come first. */
-function connectedTo(lane: Lane): readonly Queued[] {
-  if (lane.queue.every((queued) => queued.lanes.length === 1)) return lane.queue;
-  const seen = new Set<Queued>();
-  const lanes = new Set([lane]);
-  for (const each of lanes) {
-    for (const queued of each.queue) {
-      if (seen.has(queued)) continue;
-      seen.add(queued);
-      for (const other of queued.lanes) lanes.add(other);
+/** Those left over came before all that is queued now, in the order that they have in the batch. */
+function putBack(batch: readonly WaitingJob[], leftOver: ReadonlySet<Job>): void {
+  const back = new Map<Lane, Waiting[]>();
+  for (const waiting of batch) {
+    if (!leftOver.has(waiting.job)) continue;
+    for (const lane of waiting.lanes) {
+      const list = back.get(lane);
+      if (list) list.push(waiting);
+      else back.set(lane, [waiting]);
     }
   }
-  return [...seen].sort((a, b) => a.sequence - b.sequence);
+  for (const [lane, list] of back) lane.queue.putBack(list);
 }

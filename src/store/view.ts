@@ -3,9 +3,10 @@
  * same batch. What it reads becomes a check of the commit, what it writes is kept aside until then, and a decision
  * that throws writes nothing. A row that is written without being read is written blindly.
  */
+import { storeLimits } from '../../proto/limits';
+import type { Entry, Mark, Write } from '../../proto/store';
 import { assertInvariant } from '../core/errors';
 import type { History } from '../core/keyspace';
-import type { Entry, Write } from '../../proto/store';
 
 /** The state of a row before the batch, by its key as a latin1 string. */
 export type BaseState = ReadonlyMap<string, Entry | undefined>;
@@ -36,57 +37,59 @@ export interface View {
   relyUntil(atMs: number): void;
 }
 
+/** What a decision comes to. */
+export interface Verdict<O> {
+  readonly outcome: O;
+  /** Remembers the outcome. */
+  readonly mark: Mark | undefined;
+}
+
 interface PendingRow {
   readonly row: Row | undefined;
   readonly write: Write;
 }
 
-/** How far a batch may grow. */
-export interface OverlayBounds {
-  /** Checks and writes together. */
-  readonly operationsMax: number;
-  /** Keys and values to be written. */
-  readonly bytesMax: number;
-}
+/** What a scope's prefix adds to a key at most: the keys here are without it. */
+const scopeBytesMax = 264;
+const { transactionOperationsMax, transactionBytesMax } = storeLimits;
 
-interface OwnState {
-  readonly pending: Map<string, PendingRow>;
-  readonly touched: Set<string>;
-  validUntilMs: number | undefined;
-}
-
-/** The rows of one batch: the state before it and what its commands have decided so far. */
-export class BatchOverlay {
+/** The rows of one batch: the state before it and what its commands have decided so far. It is the view of one decision at a time. */
+export class BatchOverlay implements View {
+  readonly nowMs: number;
   readonly #base: BaseState;
-  readonly #nowMs: number;
   readonly #touched = new Set<string>();
   readonly #pending = new Map<string, PendingRow>();
-  #validUntilMs: number | undefined;
+  readonly #marks: Mark[] = [];
+  #validUntilMs = Infinity;
+  #operations = 0;
   #bytes = 0;
+  /** Of the decision that runs. */
+  readonly #own = { touched: new Set<string>(), pending: new Map<string, PendingRow>(), validUntilMs: Infinity };
 
   constructor(base: BaseState, nowMs: number) {
     this.#base = base;
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
   }
 
   /**
-   * Runs one decision. Where it throws, or where the batch would then pass `bounds`, nothing of it stays: the error
-   * is thrown on, or undefined answered.
+   * Runs one decision. Where it throws, nothing that it wrote stays, but what it read does: that it throws rests on it. Where the
+   * batch would pass the limits of a transaction nothing of it stays and the answer is undefined, unless it is the
+   * first: that one is the store's to judge.
    */
-  decide<O>(decision: (view: View) => O, bounds: OverlayBounds): { outcome: O } | undefined {
-    const own: OwnState = { pending: new Map(), touched: new Set(), validUntilMs: undefined };
-    let outcome: O;
+  decide<O>(decision: (view: View) => Verdict<O>): Verdict<O> | undefined {
+    const own = this.#own;
+    own.touched.clear();
+    own.pending.clear();
+    own.validUntilMs = Infinity;
+    let verdict: Verdict<O>;
     try {
-      outcome = decision(this.#viewOver(own));
+      verdict = decision(this);
     } catch (error) {
-      // The refusal rests on what was read: it is confirmed with the batch like any outcome.
-      this.#keepReads(own);
+      own.pending.clear();
+      if (!this.#take(undefined)) return undefined;
       throw error;
     }
-    if (!this.#fits(own, bounds)) return undefined;
-    this.#keepReads(own);
-    for (const [id, pending] of own.pending) this.#pending.set(id, pending);
-    return { outcome };
+    return this.#take(verdict.mark) ? verdict : undefined;
   }
 
   /** Keys whose state some decision relied on, as latin1. */
@@ -98,73 +101,82 @@ export class BatchOverlay {
     return Array.from(this.#pending.values(), ({ write }) => write);
   }
 
+  get marks(): readonly Mark[] {
+    return this.#marks;
+  }
+
+  /** Undefined: nothing that it relied on ends. */
   get validUntilMs(): number | undefined {
-    return this.#validUntilMs;
+    return this.#validUntilMs === Infinity ? undefined : this.#validUntilMs;
   }
 
-  #keepReads(own: OwnState): void {
-    for (const id of own.touched) this.#touched.add(id);
-    this.#validUntilMs = earliest(this.#validUntilMs, own.validUntilMs);
+  get(key: Buffer): Row | undefined {
+    const id = this.#idOf(key);
+    this.#own.touched.add(id);
+    const pending = this.#own.pending.get(id) ?? this.#pending.get(id);
+    if (pending) return pending.row;
+    const entry = this.#base.get(id);
+    if (!entry || entry.expiresAtMs === 0) return entry;
+    if (entry.expiresAtMs <= this.nowMs) return undefined;
+    this.relyUntil(entry.expiresAtMs);
+    return entry;
   }
 
-  #fits(own: OwnState, { operationsMax, bytesMax }: OverlayBounds): boolean {
-    let operations = this.#touched.size + this.#pending.size;
-    for (const id of own.touched) if (!this.#touched.has(id)) operations += 1;
+  put(key: Buffer, value: Buffer, { ttlMs, history }: PutOptions): void {
+    const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
+    const write: Write = { kind: 'put', key, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
+    this.#own.pending.set(this.#idOf(key), { row, write });
+  }
+
+  delete(key: Buffer, history: History): void {
+    this.#own.pending.set(this.#idOf(key), { row: undefined, write: { kind: 'delete', key, history } });
+  }
+
+  relyUntil(atMs: number): void {
+    this.#own.validUntilMs = Math.min(this.#own.validUntilMs, atMs);
+  }
+
+  #idOf(key: Buffer): string {
+    const id = key.toString('latin1');
+    assertInvariant(this.#base.has(id), 'a decision reads and writes only rows that its command named');
+    return id;
+  }
+
+  /** Adds what the decision did to the batch, where that fits. */
+  #take(mark: Mark | undefined): boolean {
+    const { touched, pending, validUntilMs } = this.#own;
+    let operations = this.#operations;
     let bytes = this.#bytes;
-    for (const [id, { write }] of own.pending) {
-      const replaced = this.#pending.get(id);
-      if (!replaced) operations += 1;
-      bytes += sizeOf(write) - (replaced ? sizeOf(replaced.write) : 0);
+    for (const id of touched) {
+      if (this.#touched.has(id)) continue;
+      operations += 1;
+      bytes += scopeBytesMax + id.length;
     }
-    if (operations > operationsMax || bytes > bytesMax) return false;
+    for (const [id, { write }] of pending) {
+      const replaced = this.#pending.get(id);
+      if (replaced) bytes -= valueBytes(replaced.write);
+      else {
+        operations += 1;
+        bytes += scopeBytesMax + id.length;
+      }
+      bytes += valueBytes(write);
+    }
+    if (mark) {
+      operations += 1;
+      bytes += scopeBytesMax + mark.key.length + mark.value.length;
+    }
+    const isFirst = this.#operations === 0;
+    if (!isFirst && (operations > transactionOperationsMax || bytes > transactionBytesMax)) return false;
+    this.#operations = operations;
     this.#bytes = bytes;
+    for (const id of touched) this.#touched.add(id);
+    for (const [id, row] of pending) this.#pending.set(id, row);
+    if (mark) this.#marks.push(mark);
+    this.#validUntilMs = Math.min(this.#validUntilMs, validUntilMs);
     return true;
   }
-
-  #viewOver(own: OwnState): View {
-    const find = (key: Buffer): string => {
-      const id = key.toString('latin1');
-      assertInvariant(this.#base.has(id), 'a decision reads and writes only rows that its command named');
-      return id;
-    };
-    const relyUntil = (atMs: number): void => {
-      own.validUntilMs = earliest(own.validUntilMs, atMs);
-    };
-    return {
-      nowMs: this.#nowMs,
-      get: (key) => {
-        const id = find(key);
-        own.touched.add(id);
-        const pending = own.pending.get(id) ?? this.#pending.get(id);
-        if (pending) return pending.row;
-        const entry = this.#base.get(id);
-        if (!entry) return undefined;
-        if (entry.expiresAtMs > 0) {
-          if (entry.expiresAtMs <= this.#nowMs) return undefined;
-          relyUntil(entry.expiresAtMs);
-        }
-        return entry;
-      },
-      put: (key, value, { ttlMs, history }) => {
-        const id = find(key);
-        const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.#nowMs + ttlMs };
-        const write: Write = { kind: 'put', key, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
-        own.pending.set(id, { row, write });
-      },
-      delete: (key, history) => {
-        const id = find(key);
-        own.pending.set(id, { row: undefined, write: { kind: 'delete', key, history } });
-      },
-      relyUntil,
-    };
-  }
 }
 
-function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Math.min(a, b);
-}
-
-function sizeOf(write: Write): number {
-  return write.key.length + (write.kind === 'put' ? write.value.length : 0);
+function valueBytes(write: Write): number {
+  return write.kind === 'put' ? write.value.length : 0;
 }

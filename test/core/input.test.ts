@@ -34,13 +34,18 @@ describe('requireInteger', () => {
 });
 
 it('counts members of a list', () => {
-  expect(() => requireCount('keys', [1, 2, 3], { min: 1, max: 2 })).toThrow('keys has 3 members: it must have between 1 and 2');
+  expect(() => requireCount('keys', [1, 2, 3], { min: 1, max: 2 })).toThrow(
+    'keys has 3 members: it must have between 1 and 2',
+  );
 });
 
 describe('requireVersion', () => {
-  it.each(['', '-1', '1.0', '01', '1e3', ' 1', '9007199254740992', '99999999999999999999', 'abc'])('refuses %j', (text) => {
-    expect(() => requireVersion('ifVersion', text)).toThrow('is not a Version');
-  });
+  it.each(['', '-1', '1.0', '01', '1e3', ' 1', '9007199254740992', '99999999999999999999', 'abc'])(
+    'refuses %j',
+    (text) => {
+      expect(() => requireVersion('ifVersion', text)).toThrow('is not a Version');
+    },
+  );
 
   it('takes decimal numbers below 2^53', () => {
     expect(['0', '1', '9007199254740991'].map((text) => requireVersion('v', text))).toEqual([0, 1, 2 ** 53 - 1]);

@@ -41,7 +41,9 @@ describe('marks', () => {
   it('refuse another input with IDEMPOTENCY_KEY_REUSED', () => {
     const other = makeMarkIdentity({ mutation: 'incrementCounter', key: 'k', input: { name: 'a', by: 3 } });
     const value = encodeMark(identity.inputHash, Buffer.from('done'));
-    expect(() => decodeMark(value, other.inputHash)).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_KEY_REUSED' }));
+    expect(() => decodeMark(value, other.inputHash)).toThrow(
+      expect.objectContaining({ code: 'IDEMPOTENCY_KEY_REUSED' }),
+    );
   });
 
   it('refuse an outcome that is too large to keep', () => {

@@ -89,7 +89,12 @@ describe('the keyspace', () => {
   it("has each counter's shards, and no other's, in its range", () => {
     const isIn = (key: Buffer, { start, end }: { start: Buffer; end: Buffer }): boolean =>
       Buffer.compare(key, start) >= 0 && Buffer.compare(key, end) < 0;
-    for (const [one, other] of [['a', 'a\0'], ['a', 'ab'], ['a\0', 'a'], ['', 'a']] as const) {
+    for (const [one, other] of [
+      ['a', 'a\0'],
+      ['a', 'ab'],
+      ['a\0', 'a'],
+      ['', 'a'],
+    ] as const) {
       expect(isIn(keyspace.counterShard(one, 63), counterShardsRange(one))).toBe(true);
       expect(isIn(keyspace.counterShard(other, 0), counterShardsRange(one))).toBe(false);
     }

@@ -91,7 +91,11 @@ function makeRandom(seed: number) {
       () => ({ kind: 'status' }),
     )(),
   });
-  const node = () => ({ id: text(), address: text(), role: pick('leader', 'follower', 'unreachable' as const) });
+  const node = () => ({
+    id: text(),
+    address: text(),
+    role: pick('leader' as const, 'follower' as const, 'unreachable' as const),
+  });
   const reply = (): Reply => ({
     id: whole(2 ** 32),
     body: pick<() => Reply['body']>(

@@ -65,7 +65,9 @@ test('an answer that was lost with the process that gave it is given again by th
   const watch = store.watch([{ start: key }])[Symbol.asyncIterator]();
   await watch.next();
   proxy.isDeaf = true;
-  const answer = client.commit([{ checks: [{ key, revision: 0 }], writes: [{ kind: 'put', key, value: Buffer.from('v'), history: 'value' }] }]);
+  const answer = client.commit([
+    { checks: [{ key, revision: 0 }], writes: [{ kind: 'put', key, value: Buffer.from('v'), history: 'value' }] },
+  ]);
   let applied = (await watch.next()).value!;
   while (applied.changes.length === 0) applied = (await watch.next()).value!;
   await storage.kill();

@@ -51,7 +51,13 @@ test('silence without any operation is noticed by pings', async () => {
 });
 
 test('writers and watches go on after pauses, without a hole, a double, or a conflict with themselves', async () => {
-  const store = new GrpcStore({ address: storage.address, clock: systemClock, ids: systemIds, deadlineMs: 300, keepaliveMs: 300 });
+  const store = new GrpcStore({
+    address: storage.address,
+    clock: systemClock,
+    ids: systemIds,
+    deadlineMs: 300,
+    keepaliveMs: 300,
+  });
   const watch = new WritersWatch(store);
   await watch.started;
   const writers = new Writers(store, 16);

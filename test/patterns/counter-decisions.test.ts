@@ -31,7 +31,10 @@ describe('an increment', () => {
     { state: head({ value: max - 1 }), by: 1, value: max },
     { state: head({ value: -max + 1 }), by: -1, value: -max },
   ])('of $by on $state.value comes to $value', ({ state, by, value }) => {
-    expect(decideIncrement(state, by, 9)).toEqual({ outcome: { kind: 'changed', value }, next: { ...state, value, updatedAtMs: 9 } });
+    expect(decideIncrement(state, by, 9)).toEqual({
+      outcome: { kind: 'changed', value },
+      next: { ...state, value, updatedAtMs: 9 },
+    });
   });
 
   it.each([
@@ -58,7 +61,15 @@ describe('creating', () => {
   });
 
   it('makes the head', () => {
-    const next = { value: 4, shards: 8, min: undefined, max: undefined, createdAtMs: 9, updatedAtMs: 9, generation: 77 };
+    const next = {
+      value: 4,
+      shards: 8,
+      min: undefined,
+      max: undefined,
+      createdAtMs: 9,
+      updatedAtMs: 9,
+      generation: 77,
+    };
     expect(decideCreate(undefined, command, 9)).toEqual({ outcome: { kind: 'created' }, next });
   });
 });
@@ -96,7 +107,9 @@ describe('an increment of a shard', () => {
     const base = 1_000;
     const most = Math.floor((max - base) / 4);
     const state = head({ value: -base, shards: 4, generation: 3 });
-    expect(decideShardIncrement(state, { generation: 3, sum: most, updatedAtMs: 1 }, 1, 9).outcome.kind).toBe('outOfBounds');
+    expect(decideShardIncrement(state, { generation: 3, sum: most, updatedAtMs: 1 }, 1, 9).outcome.kind).toBe(
+      'outOfBounds',
+    );
     expect(decideShardIncrement(state, { generation: 3, sum: most - 1, updatedAtMs: 1 }, 1, 9).next?.sum).toBe(most);
     expect(decideShardIncrement(state, undefined, -most - 1, 9).outcome.kind).toBe('outOfBounds');
     expect(Number.isSafeInteger(base + 4 * most)).toBe(true);

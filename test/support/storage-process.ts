@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const register = join(__dirname, 'register-ts.cjs');
-const script = join(__dirname, process.env['TMPCHILD'] ?? 'storage-child.ts');
+const script = join(__dirname, 'storage-child.ts');
 
 export class StorageProcess {
   readonly directory: string;
@@ -29,7 +29,7 @@ export class StorageProcess {
 
   /** Starts it on the data that is there; resolves when it serves. */
   async start(): Promise<void> {
-    const options = { engine: 'lmdb', dataDir: this.directory, address: this.address };
+    const options = { directory: this.directory, address: this.address };
     const child = fork(script, [JSON.stringify(options)], { execArgv: ['-r', register] });
     this.#child = child;
     const isEarly = once(child, 'exit').then(() => 'exited');

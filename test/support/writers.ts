@@ -50,7 +50,9 @@ export class Writers {
       const value = Buffer.from(String(next));
       const key = keyOf(writer);
       try {
-        const [outcome] = await this.#store.commit([{ checks: [{ key, revision }], writes: [{ kind: 'put', key, value, history: 'value' }] }]);
+        const [outcome] = await this.#store.commit([
+          { checks: [{ key, revision }], writes: [{ kind: 'put', key, value, history: 'value' }] },
+        ]);
         if (outcome!.kind === 'committed') revision = outcome!.revision;
         else {
           // What was given up may still be applied after a look that did not find it; nothing else can be in the way.
@@ -65,7 +67,8 @@ export class Writers {
         this.unknown.push(next);
         unresolved = next;
         const standing = await this.#lookUp(writer);
-        if (standing.count !== next && standing.count !== next - 1) throw new Error(`writer ${writer} at ${next} found ${standing.count}`);
+        if (standing.count !== next && standing.count !== next - 1)
+          throw new Error(`writer ${writer} at ${next} found ${standing.count}`);
         revision = standing.revision;
         this.counts[writer] = standing.count;
         continue;

@@ -64,7 +64,12 @@ class AnswerWalk {
     this.#check = check;
   }
 
-  objectFaults(type: GraphQLObjectType, selections: readonly SelectionSetNode[], value: unknown, path: string): string[] {
+  objectFaults(
+    type: GraphQLObjectType,
+    selections: readonly SelectionSetNode[],
+    value: unknown,
+    path: string,
+  ): string[] {
     if (!isJsonObject(value)) return [`${path}: expected an object of ${type.name}, found ${JSON.stringify(value)}`];
     const faults: string[] = [];
     const wanted = this.#fieldsOf(type, selections);
@@ -74,7 +79,8 @@ class AnswerWalk {
       const fieldName = nodes[0]!.name.value;
       if (!(name in value)) faults.push(`${at}: is missing`);
       else if (fieldName === '__typename') {
-        if (value[name] !== type.name) faults.push(`${at}: expected ${type.name}, found ${JSON.stringify(value[name])}`);
+        if (value[name] !== type.name)
+          faults.push(`${at}: expected ${type.name}, found ${JSON.stringify(value[name])}`);
       } else {
         const field = type.getFields()[fieldName];
         if (!field) faults.push(`${at}: ${type.name} has no field ${fieldName}`);
@@ -111,7 +117,8 @@ class AnswerWalk {
   }
 
   #enumFaults(type: GraphQLEnumType, value: unknown, path: string): string[] {
-    if (typeof value !== 'string' || !type.getValue(value)) return [`${path}: ${JSON.stringify(value)} is no ${type.name}`];
+    if (typeof value !== 'string' || !type.getValue(value))
+      return [`${path}: ${JSON.stringify(value)} is no ${type.name}`];
     this.#check.reached.enumValue(type.name, value);
     return [];
   }

@@ -61,7 +61,8 @@ export class Reached {
           const isGiven = node.value.kind !== 'Variable' || variables[node.value.name.value] !== undefined;
           if (parent && field && isGiven) this.#names.add(`${parent.name}.${field.name}(${node.name.value}:)`);
           const type = info.getInputType();
-          if (type && node.value.kind !== 'Variable') this.#input(type, valueFromASTUntyped(node.value, variables as never));
+          if (type && node.value.kind !== 'Variable')
+            this.#input(type, valueFromASTUntyped(node.value, variables as never));
         },
       }),
     );

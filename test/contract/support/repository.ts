@@ -1,12 +1,12 @@
 /** The repository as files: what the tests of documents and of tidiness read. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 export const repositoryRoot: string = path.resolve(__dirname, '..', '..', '..');
 
 const isOutside = new Set(['node_modules', 'dist', 'data', 'coverage', '.git', '.cache']);
 
-/** All files below `directory` (relative to the repository) that `isWanted`, as relative paths with slashes, sorted. */
+/** All files below `directory` (relative to the repository; none where it is not there) that `isWanted`, as relative paths with slashes, sorted. */
 export function filesBelow(directory: string, isWanted: (file: string) => boolean): string[] {
   const found: string[] = [];
   const walk = (relative: string): void => {
@@ -17,7 +17,7 @@ export function filesBelow(directory: string, isWanted: (file: string) => boolea
       else if (isWanted(file)) found.push(file);
     }
   };
-  walk(directory === '.' ? '' : directory);
+  if (existsSync(path.join(repositoryRoot, directory))) walk(directory === '.' ? '' : directory);
   return found.sort();
 }
 
@@ -34,8 +34,12 @@ export function differences(left: Named, right: Named): string[] {
   const leftNames = new Set(left.names);
   const rightNames = new Set(right.names);
   return [
-    ...[...leftNames].filter((name) => !rightNames.has(name)).map((name) => `${name} is in ${left.of}, not in ${right.of}`),
-    ...[...rightNames].filter((name) => !leftNames.has(name)).map((name) => `${name} is in ${right.of}, not in ${left.of}`),
+    ...[...leftNames]
+      .filter((name) => !rightNames.has(name))
+      .map((name) => `${name} is in ${left.of}, not in ${right.of}`),
+    ...[...rightNames]
+      .filter((name) => !leftNames.has(name))
+      .map((name) => `${name} is in ${right.of}, not in ${left.of}`),
   ].sort();
 }
 

@@ -1,0 +1,43 @@
+/** What the conformance suite needs of a store that it judges. */
+import type { Store } from '../../../proto/store';
+import type { ManualClock } from '../../../src/core/clock';
+import type { RetentionOptions } from '../../../storage/engine';
+
+export interface FixtureOptions {
+  /** How long things are kept; the defaults are `defaultRetention`. */
+  readonly retention?: Partial<RetentionOptions>;
+}
+
+/** A fresh store of one test. */
+export interface StoreFixture {
+  /** The store that is judged; after `reopen` another one, perhaps. */
+  readonly store: Store;
+  /** The machine's clock as the store knows it. */
+  readonly clock: ManualClock;
+  /** What `status` calls the engine. */
+  readonly engine: string;
+  /** What is put before each key on its way to the engine, which counts it as a part of the key. */
+  readonly prefixBytes: number;
+  /** Closes the store and opens it again on the same data; left out where the data does not outlive it. */
+  reopen?(): Promise<void>;
+  /** Closes everything and removes the data. */
+  remove(): Promise<void>;
+}
+
+export type MakeFixture = (options: FixtureOptions) => Promise<StoreFixture>;
+
+/** What some stores cannot do: keep their data when they are closed. */
+export type Ability = 'reopen';
+
+/** The fixtures of one `describeStore`. */
+export interface Suite {
+  /** A fresh store, which is removed after the test. */
+  open(options?: FixtureOptions): Promise<StoreFixture>;
+  can(ability: Ability): boolean;
+}
+
+/** Opens the store of the fixture again; only where the suite can. */
+export async function reopen(fixture: StoreFixture): Promise<Store> {
+  await fixture.reopen!();
+  return fixture.store;
+}

@@ -1,0 +1,398 @@
+/**
+ * Every operation of `schema/operations/` against the real program, over HTTP and WebSocket: as GraphiQL sends it, then with
+ * variables that lead to every outcome. Each answer's shape is judged, and at the end everything in the schema must
+ * have been reached, but for what a document cannot reach on a healthy server.
+ */
+import { createClient } from 'graphql-ws';
+import type { Client } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { Collector } from '../e2e/support/collector';
+import { ensureBuilt, startProgram, temporaryDirectory } from '../e2e/support/program';
+import type { Program } from '../e2e/support/program';
+import { post } from '../e2e/support/sample-gateway';
+import type { GraphqlAnswer } from '../e2e/support/sample-gateway';
+import { answerFaults } from './support/answer-shape';
+import { builtSchema } from './support/built-schema';
+import { givenVariables, readOperations, textOf, withTypeNames } from './support/operations';
+import type { DocumentOperation } from './support/operations';
+import { Reached } from './support/reached';
+import { differences } from './support/repository';
+import { endProgram } from './support/running-program';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const minute = 60_000;
+const notYet = 'of a pattern that is not built yet';
+const fault = 'of a fault, which the tests of faults bring about';
+const ofRequests = 'of a request that is no valid document, which the tests of the gateway send';
+
+/** What no document reaches on a healthy server with one member, and why. What is reached must leave this list. */
+const unreachable: Readonly<Record<string, string>> = {
+  'ErrorCode.NOT_FOUND': 'a counter that is deleted between its increment and the reading of its answer',
+  'ErrorCode.INSUFFICIENT_STOCK': notYet,
+  'ErrorCode.RESERVATION_NOT_HELD': notYet,
+  'ErrorCode.WRONG_EXPECTED_VERSION': notYet,
+  'ErrorCode.DUPLICATE_EVENTS': notYet,
+  'ErrorCode.LEADERSHIP_HELD': notYet,
+  'ErrorCode.LEADERSHIP_LOST': notYet,
+  'ErrorCode.FENCED': notYet,
+  'ErrorCode.SESSION_INVALID': notYet,
+  'ErrorCode.DIMENSION_MISMATCH': notYet,
+  'ErrorCode.QUOTA_EXCEEDED': notYet,
+  'ErrorCode.RATE_LIMITED': notYet,
+  'ErrorCode.UNAUTHENTICATED': 'depends on headers, not on the document',
+  'ErrorCode.FORBIDDEN': 'depends on headers, not on the document',
+  'ErrorCode.CONTENTION': 'needs writers of other gateways that win many times in a row',
+  'ErrorCode.SLOW_CONSUMER': 'needs a subscriber that does not read',
+  'ErrorCode.UNAVAILABLE': fault,
+  'ErrorCode.DEADLINE_EXCEEDED': fault,
+  'ErrorCode.OUTCOME_UNKNOWN': fault,
+  'ErrorCode.OVERLOADED': 'needs a queue that is full',
+  'ErrorCode.INTERNAL': fault,
+  'ErrorCode.GRAPHQL_PARSE_FAILED': ofRequests,
+  'ErrorCode.GRAPHQL_VALIDATION_FAILED': ofRequests,
+  'ErrorCode.BAD_REQUEST': ofRequests,
+  'ErrorCode.PERSISTED_QUERY_NOT_FOUND': ofRequests,
+  'ClusterNodeRole.FOLLOWER': 'needs a replicated engine',
+  'ClusterNodeRole.UNREACHABLE': 'needs a replicated engine',
+};
+
+/** One run of an operation. */
+interface Step {
+  readonly name: string;
+  readonly variables?: Json;
+  /** What the answer holds, in part. */
+  readonly answers?: Json;
+  /** The code of the error that is expected in place of an answer. */
+  readonly fails?: string;
+}
+
+const value = (text: string): Json => ({ text });
+const key = (name: string): string => `step:${name}`;
+const conflict = { __typename: 'VersionConflict', code: 'VERSION_CONFLICT', retryable: false };
+
+/** In this order, in a tenant that has nothing yet. */
+const scenario: readonly Step[] = [
+  { name: 'ClusterNow' },
+  // Keys and values.
+  { name: 'PutValue', variables: { input: { key: key('a'), value: { json: { a: [1, null] } } } } },
+  { name: 'PutValue', variables: { input: { key: key('b'), value: value('b') } } },
+  { name: 'PutForAMoment', variables: { input: { key: key('mortal'), value: value('m'), ttlMs: 600_000 } } },
+  { name: 'PutOnce', variables: { input: { key: key('once'), value: { base64: 'AP8=' }, ifAbsent: true } } },
+  {
+    name: 'PutOnce',
+    variables: { input: { key: key('once'), value: value('other'), ifAbsent: true } },
+    answers: {
+      kvPut: { ...conflict, key: key('once'), current: { value: { text: null, json: null, base64: 'AP8=' } } },
+    },
+  },
+  {
+    name: 'PutOverVersion',
+    variables: { input: { key: key('missing'), value: value('x'), ifVersion: '1' } },
+    answers: { kvPut: { ...conflict, current: null } },
+  },
+  {
+    name: 'PutWithIdempotencyKey',
+    variables: { input: { key: key('paid'), value: value('yes'), idempotencyKey: 'p' } },
+    answers: { kvPut: { __typename: 'KvPutSuccess' } },
+  },
+  {
+    name: 'PutWithIdempotencyKey',
+    variables: { input: { key: key('paid'), value: value('no'), idempotencyKey: 'p' } },
+    fails: 'IDEMPOTENCY_KEY_REUSED',
+  },
+  { name: 'PutValue', variables: { input: { key: '', value: value('x') } }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'OneValue',
+    variables: { key: key('a'), consistency: 'STALE_OK' },
+    answers: { kvGet: { value: { json: { a: [1, null] }, text: '{"a":[1,null]}', size: 14 } } },
+  },
+  { name: 'OneValue', variables: { key: key('mortal'), consistency: 'LINEARIZABLE' } },
+  {
+    name: 'ManyValues',
+    variables: { keys: [key('b'), key('missing')], consistency: 'LEASE' },
+    answers: { kvGetMany: [{ key: key('b') }, null] },
+  },
+  {
+    name: 'ScanKeys',
+    variables: { prefix: 'step:', first: 2, reverse: true },
+    answers: { kvScan: { nodes: [{ key: key('paid') }, { key: key('once') }], pageInfo: { hasNextPage: true } } },
+  },
+  {
+    name: 'Transact',
+    variables: {
+      input: {
+        checks: [{ key: key('new'), version: null }],
+        puts: [{ key: key('new'), value: value('n'), ttlMs: 600_000 }],
+        deletes: [key('b')],
+        idempotencyKey: 't',
+      },
+    },
+    answers: { kvTransact: { __typename: 'KvTransactSuccess' } },
+  },
+  {
+    name: 'Transact',
+    variables: { input: { checks: [{ key: key('new') }], deletes: [key('a')] } },
+    answers: { kvTransact: { ...conflict, key: key('new'), current: { value: { text: 'n' } } } },
+  },
+  {
+    name: 'DeleteValue',
+    variables: { input: { key: key('new'), idempotencyKey: 'd' } },
+    answers: { kvDelete: { __typename: 'KvDeleteSuccess', deleted: true } },
+  },
+  { name: 'DeleteValue', variables: { input: { key: key('new') } }, answers: { kvDelete: { deleted: false } } },
+  {
+    name: 'DeleteVersion',
+    variables: { input: { key: key('a'), ifVersion: '1' } },
+    answers: { kvDelete: { ...conflict, current: { key: key('a') } } },
+  },
+  // Counters.
+  {
+    name: 'CreateBounded',
+    variables: { input: { name: 'seats', initialValue: 2, min: 0, max: 3, idempotencyKey: 'c' } },
+    answers: { createCounter: { __typename: 'Counter', value: 2, min: 0, max: 3, shards: 1 } },
+  },
+  {
+    name: 'CreateBounded',
+    variables: { input: { name: 'seats' } },
+    answers: { createCounter: { __typename: 'AlreadyExists', code: 'ALREADY_EXISTS', retryable: false } },
+  },
+  {
+    name: 'CreateSharded',
+    variables: { input: { name: 'likes', shards: 8 } },
+    answers: { createCounter: { shards: 8, min: null, max: null } },
+  },
+  {
+    name: 'Increment',
+    variables: { input: { name: 'likes', by: 2 } },
+    answers: { incrementCounter: { value: null, counter: { value: 2 } } },
+  },
+  {
+    name: 'IncrementOnce',
+    variables: { input: { name: 'visits', by: 5, idempotencyKey: 'i' } },
+    answers: { incrementCounter: { value: 5 } },
+  },
+  {
+    name: 'IncrementOnce',
+    variables: { input: { name: 'visits', by: 5, idempotencyKey: 'i' } },
+    answers: { incrementCounter: { value: 5, counter: { value: 5 } } },
+  },
+  {
+    name: 'TakeTooMuch',
+    variables: { input: { name: 'seats', by: -1000 } },
+    answers: { incrementCounter: { __typename: 'OutOfBounds', code: 'OUT_OF_BOUNDS', value: 2, min: 0, max: 3 } },
+  },
+  { name: 'Increment', variables: { input: { name: 'visits', by: 0 } }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'SetValue',
+    variables: { input: { name: 'likes', value: 40, idempotencyKey: 's' } },
+    answers: { setCounter: { value: null, counter: { value: 40 } } },
+  },
+  { name: 'CounterNow', variables: { name: 'visits' }, answers: { counter: { value: 5 } } },
+  { name: 'CounterNow', variables: { name: 'missing' }, answers: { counter: null } },
+  {
+    name: 'ListCounters',
+    variables: { prefix: '', first: 2 },
+    answers: { counters: { nodes: [{ name: 'likes' }, { name: 'seats' }], pageInfo: { hasNextPage: true } } },
+  },
+  { name: 'AnyNode', answers: { node: { __typename: 'Counter', name: 'visits' } } },
+  { name: 'AnyNode', variables: { id: 'bm9uc2Vuc2U' }, answers: { node: null } },
+  { name: 'ManyNodes', answers: { nodes: [{ __typename: 'Counter' }, null] } },
+  { name: 'DeleteCounter', variables: { name: 'likes' }, answers: { deleteCounter: true } },
+  { name: 'DeleteCounter', variables: { name: 'likes' }, answers: { deleteCounter: false } },
+];
+
+/** Subscriptions, each with what is done while it is open, and what must have come then. */
+const subscriptions: readonly {
+  readonly name: string;
+  readonly variables: Json;
+  readonly meanwhile: readonly Step[];
+  readonly sees: readonly Json[];
+}[] = [
+  {
+    name: 'WatchKeys',
+    variables: { prefix: 'watch:', after: '0' },
+    meanwhile: [
+      { name: 'PutValue', variables: { input: { key: 'watch:a', value: value('x') } } },
+      { name: 'DeleteValue', variables: { input: { key: 'watch:a' } } },
+      { name: 'PutForAMoment', variables: { input: { key: 'watch:b', value: value('y'), ttlMs: 1 } } },
+    ],
+    sees: [
+      { kvChanges: { type: 'PUT', key: 'watch:a', entry: { value: { text: 'x' } } } },
+      { kvChanges: { type: 'DELETE', key: 'watch:a', entry: null } },
+      { kvChanges: { type: 'PUT', key: 'watch:b', entry: { value: { text: 'y' } } } },
+      { kvChanges: { type: 'EXPIRE', key: 'watch:b', entry: null } },
+    ],
+  },
+  {
+    name: 'WatchCounter',
+    variables: { name: 'watched' },
+    meanwhile: [{ name: 'Increment', variables: { input: { name: 'watched', by: 7 } } }],
+    sees: [{ counterChanged: { name: 'watched', value: 7 } }],
+  },
+  {
+    name: 'WatchCluster',
+    variables: {},
+    meanwhile: [],
+    sees: [{ clusterChanged: { engine: 'lmdb', nodes: [{ role: 'LEADER' }] } }],
+  },
+];
+
+const schema = builtSchema();
+const operations = readOperations();
+const reached = new Reached();
+let program: Program;
+let removeDirectory: () => Promise<void>;
+
+beforeAll(async () => {
+  await ensureBuilt();
+  const directory = await temporaryDirectory();
+  removeDirectory = directory.remove;
+  program = await startProgram(directory.path).ready();
+}, 5 * minute);
+afterAll(async () => {
+  if (program) await endProgram(program);
+  await removeDirectory?.();
+});
+
+function operationNamed(name: string): DocumentOperation {
+  const found = operations.find((operation) => operation.name === name);
+  if (!found) throw new Error(`there is no operation ${name} in schema/operations/`);
+  return found;
+}
+
+async function send(
+  operation: DocumentOperation,
+  query: string,
+  variables: Json,
+  tenant: string,
+): Promise<GraphqlAnswer> {
+  const { body } = await post(
+    program.origin,
+    { query, operationName: operation.name, variables },
+    { 'x-tenant-id': tenant },
+  );
+  return body;
+}
+
+function clientOf(tenant: string): Client {
+  const url = `${program.origin.replace('http', 'ws')}/graphql`;
+  return createClient({ url, webSocketImpl: WebSocket, connectionParams: { 'x-tenant-id': tenant }, retryAttempts: 0 });
+}
+
+/** Runs a step and judges its answer. */
+async function run({ name, variables = {}, answers = {}, fails }: Step, tenant = 'scenario'): Promise<void> {
+  const operation = operationNamed(name);
+  const document = withTypeNames(schema, operation.document);
+  const { data, errors } = await send(operation, textOf(document), variables, tenant);
+  const given = givenVariables(operation, variables);
+  reached.inputs(schema, document, name, given);
+  expect([name, errors?.[0]?.extensions.code]).toEqual([name, fails]);
+  if (fails !== undefined) return reached.enumValue('ErrorCode', fails);
+  expect(answerFaults({ schema, document, operationName: name, variables: given, reached }, data)).toEqual([]);
+  expect(data).toMatchObject(answers);
+}
+
+describe('the operations of schema/operations/', () => {
+  it('have names, each its own', () => {
+    const names = operations.map(({ name }) => name);
+    expect(names).not.toContain('');
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('are all part of the scenario', () => {
+    const used = [...scenario, ...subscriptions].map(({ name }) => name);
+    const ofDocuments = { of: 'schema/operations', names: operations.map(({ name }) => name) };
+    expect(differences(ofDocuments, { of: 'the scenario', names: used })).toEqual([]);
+  });
+
+  it.each(operations.filter(({ type }) => type !== 'subscription').map((each) => [each.name, each] as const))(
+    '%s runs as it stands, once and again',
+    async (_name, operation) => {
+      for (const _time of ['first', 'again']) {
+        const { errors } = await send(operation, operation.source, {}, 'newcomer');
+        expect(errors).toBeUndefined();
+      }
+    },
+  );
+
+  // The first run of an operation is interpreted, later ones are compiled: both are judged.
+  it.each(['interpreted', 'scenario'])(
+    'answer as the schema says, on every way that the scenario takes, in the tenant %s',
+    async (tenant) => {
+      for (const step of scenario) await run(step, tenant);
+    },
+    minute,
+  );
+
+  it('go on behind a cursor', async () => {
+    for (const [name, field] of [
+      ['ScanKeys', 'kvScan'],
+      ['ListCounters', 'counters'],
+    ] as const) {
+      const operation = operationNamed(name);
+      const first = await send(operation, operation.source, { first: 1 }, 'scenario');
+      const { pageInfo } = first.data![field] as { pageInfo: { endCursor: string } };
+      await run({
+        name,
+        variables: { first: 1, after: pageInfo.endCursor },
+        answers: { [field]: { pageInfo: { hasPreviousPage: true } } },
+      });
+    }
+    await run({ name: 'ScanKeys', variables: { after: 'nonsense' }, fails: 'BAD_USER_INPUT' });
+  });
+
+  it.each(subscriptions)(
+    '$name sends what it should',
+    async ({ name, variables, meanwhile, sees }) => {
+      const operation = operationNamed(name);
+      const document = withTypeNames(schema, operation.document);
+      const given = givenVariables(operation, variables);
+      const seen = new Collector<unknown>();
+      const client = clientOf('scenario');
+      const ended = new Promise<unknown>((resolve) => {
+        client.subscribe(
+          { query: textOf(document), operationName: name, variables },
+          { next: (message) => seen.add(message), error: resolve, complete: () => resolve('complete') },
+        );
+      });
+      for (const step of meanwhile) await run(step);
+      const isOver = await Promise.race([seen.atLeast(sees.length).then(() => undefined), ended]);
+      expect(isOver).toBeUndefined();
+      const check = { schema, document, operationName: name, variables: given, reached };
+      expect(seen.items).toMatchObject(sees.map((data) => ({ data })));
+      for (const message of seen.items) expect(answerFaults(check, (message as { data: unknown }).data)).toEqual([]);
+      reached.inputs(schema, document, name, given);
+      await client.dispose();
+    },
+    minute,
+  );
+
+  it(
+    'WatchKeys refuses a version that the store has never had, and says what it has',
+    async () => {
+      const { source: query } = operationNamed('WatchKeys');
+      const client = clientOf('scenario');
+      const errors = await new Promise<unknown>((resolve) => {
+        const variables = { after: String(Number.MAX_SAFE_INTEGER) };
+        client.subscribe(
+          { query, operationName: 'WatchKeys', variables },
+          { next: resolve, error: resolve, complete: () => resolve('complete') },
+        );
+      });
+      expect(errors).toEqual([
+        expect.objectContaining({
+          extensions: { code: 'HISTORY_GONE', retryable: false, oldest: expect.stringMatching(/^\d+$/) },
+        }),
+      ]);
+      reached.enumValue('ErrorCode', 'HISTORY_GONE');
+      await client.dispose();
+    },
+    minute,
+  );
+
+  it('have reached every field, argument, input field, member and value, but for what is listed', () => {
+    const missing = { of: 'what was not reached', names: reached.missing(schema) };
+    expect(differences(missing, { of: 'the list of what cannot be', names: Object.keys(unreachable) })).toEqual([]);
+  });
+});
