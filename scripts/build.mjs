@@ -100,8 +100,8 @@ await withLock(async () => {
         for (const path of filesBelow(join(root, folder)).filter((each) => each.endsWith(extension)))
           cpSync(path, join(dist, relative(root, path)));
       // Without a name: a second package of the same name confuses jest.
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    writeFileSync(join(dist, 'package.json'), JSON.stringify({ private: true, version }));
+      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+      writeFileSync(join(dist, 'package.json'), JSON.stringify({ private: true, version }));
     },
   });
 

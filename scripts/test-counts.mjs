@@ -25,6 +25,9 @@ export default class TestCounts {
 
   onRunComplete(_contexts, results) {
     const { wasInterrupted = false, openHandles = [] } = results;
-    writeFileSync(this.#outputFile, JSON.stringify({ projects: this.#projects, wasInterrupted, openHandles: openHandles.length }));
+    writeFileSync(
+      this.#outputFile,
+      JSON.stringify({ projects: this.#projects, wasInterrupted, openHandles: openHandles.length }),
+    );
   }
 }

@@ -28,16 +28,17 @@ function step(name, action) {
 
 /** Debian's way where we may, else words: a test that silently needs less is a test that cannot fail. */
 function haveChromium() {
-  const wanted = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  const wanted = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
   if (existsSync(wanted)) return true;
-  if (process.env.CHROMIUM === undefined && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+  if (process.env.CHROMIUM_PATH === undefined && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     run('apt-get', ['update', '-qq'], { env });
-    if (run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { env }) && existsSync(wanted)) return true;
+    if (run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { env }) && existsSync(wanted))
+      return true;
   }
   process.stderr.write(
     `Chromium is needed at ${wanted} for the tests of GraphiQL.\n` +
-      '  Debian: apt-get install -y --no-install-recommends chromium; elsewhere, or to use another: CHROMIUM=/path/to/chromium npm test\n',
+      '  Debian: apt-get install -y --no-install-recommends chromium; elsewhere, or to use another: CHROMIUM_PATH=/path/to/chromium npm test\n',
   );
   return false;
 }

@@ -4,8 +4,8 @@
  * and the README show the same table; a test holds them to it.
  */
 import { existsSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isLoopback } from './core/loopback';
 
 /** Turns the text of a variable into its value; throws a RangeError that says what it expected. */
 type Parse<Value> = (text: string) => Value;
@@ -55,11 +55,6 @@ const file: Parse<string> = (text) => {
   const at = resolve(text);
   if (!existsSync(at)) throw new RangeError('the path of a file or folder that exists');
   return at;
-};
-
-const secret: Parse<string> = (text) => {
-  if (Buffer.byteLength(text) < 32) throw new RangeError('at least 32 bytes');
-  return text;
 };
 
 const origins: Parse<readonly string[]> = (text) =>
@@ -123,12 +118,6 @@ export const settings = {
     authentication,
     'development',
     'How callers show who they are. `development`: the tenant is what the header `x-tenant-id` says, on loopback only.',
-  ),
-  NORIGATE_SECRET: setting(
-    'string',
-    optional(secret),
-    '',
-    'The server secret, at least 32 bytes. Left out: made at the first start, in DATA_DIR.',
   ),
   NORIGATE_TLS_CERT: setting(
     'file',
@@ -216,6 +205,12 @@ export const settings = {
     '10000',
     'How long a graceful stop waits for what still runs.',
   ),
+  NORIGATE_DRAIN_MS: setting(
+    'milliseconds',
+    whole(0, 600_000),
+    '0',
+    'How long a stop that was asked for still serves while /readyz says 503, so that load balancers turn away first; a part of NORIGATE_STOP_DEADLINE_MS.',
+  ),
   NORIGATE_HISTORY_MS: setting('milliseconds', whole(1_000, 30 * dayMs), '3600000', 'How long the change log is kept.'),
   NORIGATE_HISTORY_BYTES_MAX: setting(
     'bytes',
@@ -267,13 +262,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** Whether the address is only reachable from this machine. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (bare === 'localhost' || bare.endsWith('.localhost') || bare === '::1') return true;
-  return isIP(bare) === 4 && bare.startsWith('127.');
-}
-
 /** Parses the environment. Throws ConfigError with every fault in it. A variable that is set but empty counts as not set. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const faults: string[] = [];
@@ -284,8 +272,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     try {
       values[name] = spec.parse(text);
     } catch (error) {
-      const shown = name === 'NORIGATE_SECRET' ? 'the value given' : JSON.stringify(text);
-      faults.push(`${name} must be ${(error as Error).message}; it is ${shown}.`);
+      faults.push(`${name} must be ${(error as Error).message}; it is ${JSON.stringify(text)}.`);
     }
   }
   for (const name of Object.keys(environment)) {

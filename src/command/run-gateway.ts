@@ -2,6 +2,8 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ProxyTracerProvider, trace } from '@opentelemetry/api';
+import type { Tracer } from '@opentelemetry/api';
 import type { Store } from '../../proto/store';
 import { resolverClasses } from '../../resolvers/index';
 import { readContractSdl } from '../../schema/sdl';
@@ -68,8 +70,10 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     if (isReady) logger.info('storage answers');
     else if (!lifecycle.isStopping) logger.warn({ reason }, 'storage does not answer');
   });
-  const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics) });
+  const tracer = registeredTracer();
+  const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics), ...(tracer && { tracer }) });
   const store = new SharedWatchStore(new BatchedStore(traced), { clock });
+  metrics.measureWatchLag(() => store.lagMs());
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
@@ -81,11 +85,23 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     logger,
     metrics,
   });
-  lifecycle.onStop('gateway', (signal) => server.stop(signal));
+  lifecycle.onStop('gateway', async (signal) => {
+    server.drain();
+    await clock.sleep(config.NORIGATE_DRAIN_MS, signal);
+    await server.stop(signal);
+  });
   const port = await server.listen(config.PORT, config.HOST);
   const scheme = config.NORIGATE_TLS_CERT === undefined ? 'http' : 'https';
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
   return { server, port, origin: `${scheme}://${host}:${port}` };
+}
+
+/** The tracer of an OpenTelemetry SDK that was loaded before the program (`node --require`); undefined where there is none. */
+function registeredTracer(): Tracer | undefined {
+  const provider = trace.getTracerProvider();
+  return provider instanceof ProxyTracerProvider
+    ? provider.getDelegateTracer('norigate')
+    : provider.getTracer('norigate');
 }
 
 /** What the gateway shows and asks for on the way to storage; undefined: no TLS, which a unix socket never has. */

@@ -80,7 +80,8 @@ export class ManualClock implements Clock {
     const targetMs = this.#elapsedMs + byMs;
     for (;;) {
       let next: ManualTimer | undefined;
-      for (const timer of this.#timers) if (timer.dueMs <= targetMs && (!next || timer.dueMs < next.dueMs)) next = timer;
+      for (const timer of this.#timers)
+        if (timer.dueMs <= targetMs && (!next || timer.dueMs < next.dueMs)) next = timer;
       if (!next) break;
       this.#timers.delete(next);
       this.#moveTo(Math.max(next.dueMs, this.#elapsedMs));

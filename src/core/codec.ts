@@ -7,6 +7,7 @@ export function encodeRecord(format: number, record: object): Buffer {
 
 /** Throws INTERNAL where the format is not the one expected: damage, or data of a later program. */
 export function decodeRecord<T>(format: number, bytes: Buffer): T {
-  if (bytes[0] !== format) throw new AppError('INTERNAL', `a record of format ${bytes[0]} where ${format} was expected`);
+  if (bytes[0] !== format)
+    throw new AppError('INTERNAL', `a record of format ${bytes[0]} where ${format} was expected`);
   return JSON.parse(bytes.toString('utf8', 1)) as T;
 }

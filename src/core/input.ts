@@ -11,9 +11,11 @@ const shown = (text: string): string => (text.length <= 60 ? text : `${text.slic
 
 /** A string that is well-formed Unicode and within its bytes as UTF-8. Answers those bytes. */
 export function requireText(field: string, value: string, { bytesMax, bytesMin = 1 }: TextRule): Buffer {
-  if (!value.isWellFormed()) throw invalidArgument(field, 'holds an unpaired surrogate: it must be well-formed Unicode');
+  if (!value.isWellFormed())
+    throw invalidArgument(field, 'holds an unpaired surrogate: it must be well-formed Unicode');
   const bytes = Buffer.from(value, 'utf8');
-  if (bytes.length < bytesMin) throw invalidArgument(field, `is ${bytes.length} bytes long, at least ${bytesMin} are needed`);
+  if (bytes.length < bytesMin)
+    throw invalidArgument(field, `is ${bytes.length} bytes long, at least ${bytesMin} are needed`);
   if (bytes.length > bytesMax) {
     throw invalidArgument(field, `"${shown(value)}" is ${bytes.length} bytes long, at most ${bytesMax} are allowed`);
   }

@@ -103,11 +103,13 @@ export class Metrics {
     buckets: secondsBuckets,
     registers: [this.registry],
   });
-  readonly watchLag = new Gauge({
+  readonly watchLag: Gauge = new Gauge({
     name: 'norigate_watch_lag_seconds',
-    help: 'Age of the newest batch that the watch of this gateway has brought.',
+    help: 'How long ago the watch of this gateway brought something; it has something to say every half second.',
     registers: [this.registry],
+    collect: () => void this.watchLag.set(this.#watchLagMs() / 1_000),
   });
+  #watchLagMs: () => number = () => 0;
 
   readonly #operationCounters = new Map<string, Counter.Internal>();
   readonly #operationTimers = new Map<string, Histogram.Internal<string>>();
@@ -115,6 +117,11 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'norigate_process_' });
+  }
+
+  /** Where the lag of the watch is read, in milliseconds, whenever the metrics are. */
+  measureWatchLag(lagMs: () => number): void {
+    this.#watchLagMs = lagMs;
   }
 
   /** One operation more with this outcome. Labels are looked up once: on the hot path that is most of what counting costs. */

@@ -1,24 +1,28 @@
 /**
  * Keys as tuples. Parts are encoded so that byte order is tuple order and no two tuples meet: a string or
- * byte part is escaped (00 -> 00 FF) and ends with 00; numbers have a fixed width. The last
+ * byte part is escaped (00 -> 00 FF) and ends with 00 01; numbers have a fixed width. The last
  * part of a key may stay raw, so that escaping never lengthens the key that a caller chose.
- * The escaping is that of the FoundationDB tuple layer (byte strings): terminator 00, inner 00 as 00 FF.
+ * The escaping is CockroachDB's for ascending bytes (pkg/util/encoding). A terminator of 00 alone, as in the FoundationDB tuple layer, will
+ * not do: it needs that no next part begins with FF, and an encoded part would begin those of longer ones.
  */
 
 const zero = 0x00;
+const escape = 0xff;
+const terminator = 0x01;
 
-/** A part that others follow: inner 00 bytes become 00 FF, then a terminating 00. At most 2n + 1 bytes. */
+/** A part that others follow: inner 00 bytes become 00 FF, then a terminating 00 01. At most 2n + 2 bytes. None begins another. */
 export function escaped(part: string | Buffer): Buffer {
   const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
   let zeros = 0;
   for (const byte of bytes) if (byte === zero) zeros += 1;
-  const out = Buffer.allocUnsafe(bytes.length + zeros + 1);
+  const out = Buffer.allocUnsafe(bytes.length + zeros + 2);
   let at = 0;
   for (const byte of bytes) {
     out[at++] = byte;
-    if (byte === zero) out[at++] = 0xff;
+    if (byte === zero) out[at++] = escape;
   }
-  out[at] = zero;
+  out[at++] = zero;
+  out[at] = terminator;
   return out;
 }
 
@@ -27,11 +31,14 @@ export function readEscaped(key: Buffer, offset: number): { part: Buffer; next: 
   const bytes: number[] = [];
   for (let at = offset; at < key.length; at += 1) {
     const byte = key[at]!;
-    if (byte !== zero) bytes.push(byte);
-    else if (key[at + 1] === 0xff) {
-      bytes.push(zero);
-      at += 1;
-    } else return { part: Buffer.from(bytes), next: at + 1 };
+    if (byte !== zero) {
+      bytes.push(byte);
+      continue;
+    }
+    at += 1;
+    if (key[at] === terminator) return { part: Buffer.from(bytes), next: at + 1 };
+    if (key[at] !== escape) break;
+    bytes.push(zero);
   }
   throw new RangeError('a tuple part without its terminator');
 }

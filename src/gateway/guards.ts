@@ -5,8 +5,8 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError, invalidArgument } from '../core/errors';
+import { isLoopback } from '../core/loopback';
 import { limits } from '../../proto/limits';
-import { isLoopback } from '../config';
 
 export interface GuardOptions {
   /** Origins beside our own that are let in. */

@@ -40,6 +40,7 @@ export class SharedFeed {
   #revision: Revision = 0;
   #nowMs = 0;
   #markedMs = 0;
+  #heardMs = 0;
   #isStarted = false;
   #isOver = false;
   #failure: AppError | undefined;
@@ -72,6 +73,11 @@ export class SharedFeed {
   /** Everything through it has been given to the readers. */
   get revision(): Revision {
     return this.#revision;
+  }
+
+  /** When storage last gave it something, in monotonic milliseconds. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   /** Whether a reader that has everything through `position` can join without a hole. */
@@ -117,6 +123,7 @@ export class SharedFeed {
   #take(batch: WatchBatch): void {
     this.#revision = batch.revision;
     this.#nowMs = batch.nowMs;
+    this.#heardMs = this.#options.clock.monotonicMs();
     if (!this.#isStarted) {
       this.#isStarted = true;
       this.#ringBase = batch.revision;

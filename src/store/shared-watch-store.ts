@@ -70,6 +70,11 @@ export class SharedWatchStore implements Store {
     return endable((signal) => this.#watch({ ranges, options, signal }), options.signal);
   }
 
+  /** How long ago the shared watch brought something, a mark at least; 0 where there is none. In milliseconds. */
+  lagMs(): number {
+    return this.#feed?.isStarted ? this.#options.clock.monotonicMs() - this.#feed.heardMs : 0;
+  }
+
   async close(): Promise<void> {
     this.#cancelStop?.();
     this.#feed?.stop();

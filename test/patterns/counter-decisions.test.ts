@@ -70,7 +70,7 @@ describe('creating', () => {
       updatedAtMs: 9,
       generation: 77,
     };
-    expect(decideCreate(undefined, command, 9)).toEqual({ outcome: { kind: 'created' }, next });
+    expect(decideCreate(undefined, command, 9)).toEqual({ outcome: { kind: 'created', createdAtMs: 9 }, next });
   });
 });
 
@@ -88,30 +88,38 @@ describe('setting', () => {
 
 describe('an increment of a shard', () => {
   const sharded = head({ value: 0, shards: 4, generation: 3 });
+  const total = (): number => 77;
 
   it('begins at 0 where the row is missing or of an earlier generation', () => {
-    for (const row of [undefined, { generation: 2, sum: 100, updatedAtMs: 1 }]) {
-      expect(decideShardIncrement(sharded, row, 5, 9).next).toEqual({ generation: 3, sum: 5, updatedAtMs: 9 });
+    for (const shard of [undefined, { generation: 2, sum: 100, updatedAtMs: 1 }]) {
+      const { next } = decideShardIncrement({ head: sharded, shard, by: 5, total }, 9);
+      expect(next).toEqual({ generation: 3, sum: 5, updatedAtMs: 9 });
     }
   });
 
   it('adds to the row of its generation', () => {
-    expect(decideShardIncrement(sharded, { generation: 3, sum: 2, updatedAtMs: 20 }, 5, 9).next).toEqual({
-      generation: 3,
-      sum: 7,
-      updatedAtMs: 20,
-    });
+    const shard = { generation: 3, sum: 2, updatedAtMs: 20 };
+    const { next } = decideShardIncrement({ head: sharded, shard, by: 5, total }, 9);
+    expect(next).toEqual({ generation: 3, sum: 7, updatedAtMs: 20 });
   });
 
-  it('is held so that all shards together with the base stay a SafeInt', () => {
-    const base = 1_000;
-    const most = Math.floor((max - base) / 4);
-    const state = head({ value: -base, shards: 4, generation: 3 });
-    expect(decideShardIncrement(state, { generation: 3, sum: most, updatedAtMs: 1 }, 1, 9).outcome.kind).toBe(
-      'outOfBounds',
-    );
-    expect(decideShardIncrement(state, { generation: 3, sum: most - 1, updatedAtMs: 1 }, 1, 9).next?.sum).toBe(most);
-    expect(decideShardIncrement(state, undefined, -most - 1, 9).outcome.kind).toBe('outOfBounds');
-    expect(Number.isSafeInteger(base + 4 * most)).toBe(true);
-  });
+  const base = 1_000;
+  const most = Math.floor((max - base) / 4);
+  it.each([
+    { sum: most, by: 1, isRefused: true },
+    { sum: most - 1, by: 1, isRefused: false },
+    { sum: 0, by: -most - 1, isRefused: true },
+    { sum: 0, by: -most, isRefused: false },
+    { sum: most, by: -1, isRefused: false },
+  ])(
+    'of $by at $sum is refused: $isRefused, so that all shards with the base stay a SafeInt',
+    ({ sum, by, isRefused }) => {
+      const state = head({ value: -base, shards: 4, generation: 3 });
+      const shard = { generation: 3, sum, updatedAtMs: 1 };
+      const { outcome, next } = decideShardIncrement({ head: state, shard, by, total }, 9);
+      expect(Number.isSafeInteger(base + 4 * most)).toBe(true);
+      if (isRefused) expect([outcome, next]).toEqual([{ kind: 'outOfBounds', value: 77 }, undefined]);
+      else expect([outcome, next?.sum]).toEqual([{ kind: 'changed', value: undefined }, sum + by]);
+    },
+  );
 });

@@ -83,6 +83,13 @@ function describeRanges(suite: Suite): void {
     await putAll(fixture.store, longest);
     expect(await keysIn(fixture.store, { start: bytes('a'), end: bytes(`${longest}z`) })).toEqual([longest]);
     expect(await keysIn(fixture.store, { start: bytes(`${longest}\0`), end: bytes('\xff') })).toEqual([]);
+    for (const reverse of [false, true]) {
+      const between = (start: string, end: string) => keysIn(fixture.store, { ...span(start, end), reverse });
+      expect(await between('z'.repeat(5_000), '\xff'.repeat(5_000))).toEqual([]);
+      expect(await between('a'.repeat(5_000), 'z'.repeat(5_000))).toEqual([longest]);
+      expect(await between('a', `${longest}\0${'a'.repeat(3_000)}`)).toEqual([longest]);
+      expect(await between(`${longest.slice(0, -1)}y${'z'.repeat(3_000)}`, '\xff')).toEqual([longest]);
+    }
     expect(await keysIn(fixture.store, { ...everything, reverse: true })).toEqual([longest]);
   });
 }

@@ -13,6 +13,7 @@ import type {
 
 /** What a hook throws is what the caller sees: before the call nothing was done, after it everything. */
 type Hook = () => void | Promise<void>;
+type CommitHook = (transactions: readonly Transaction[]) => void | Promise<void>;
 
 export class HookedStore implements Store {
   readonly #store: Store;
@@ -22,8 +23,8 @@ export class HookedStore implements Store {
   readonly commits: Transaction[] = [];
   beforeRead: Hook | undefined;
   afterRead: Hook | undefined;
-  beforeCommit: Hook | undefined;
-  afterCommit: Hook | undefined;
+  beforeCommit: CommitHook | undefined;
+  afterCommit: CommitHook | undefined;
   /** Outcomes as the caller is to see them. */
   outcomes: ((outcomes: readonly CommitOutcome[]) => readonly CommitOutcome[]) | undefined;
   /** The source of a watch, in place of the store's. */
@@ -43,9 +44,9 @@ export class HookedStore implements Store {
 
   async commit(transactions: readonly Transaction[]): Promise<readonly CommitOutcome[]> {
     this.commits.push(...transactions);
-    await this.beforeCommit?.();
+    await this.beforeCommit?.(transactions);
     const outcomes = await this.#store.commit(transactions);
-    await this.afterCommit?.();
+    await this.afterCommit?.(transactions);
     return this.outcomes?.(outcomes) ?? outcomes;
   }
 
