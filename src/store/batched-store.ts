@@ -33,6 +33,9 @@ export class BatchedStore implements Store {
   readonly #store: Store;
   readonly #reads: ReadonlyMap<ReadConsistency, Loader<KeyRange, ReadResult>>;
   readonly #commits: Loader<Transaction, readonly CommitOutcome[]>;
+  /** Calls that are gathered, or under way. */
+  readonly #waiting = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
 
   constructor(store: Store) {
     this.#store = store;
@@ -53,17 +56,19 @@ export class BatchedStore implements Store {
     );
   }
 
-  read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
+  async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
+    this.#refuseIfClosed();
     const { consistency = 'linearizable', signal } = options;
     // Who may give up goes alone: nobody else's read ends with it.
     if (signal) return this.#store.read(ranges, options);
-    return this.#reads.get(consistency)!.load(ranges);
+    return this.#wait(this.#reads.get(consistency)!.load(ranges));
   }
 
   async commit(transactions: readonly Transaction[], options: CommitOptions = {}): Promise<readonly CommitOutcome[]> {
+    this.#refuseIfClosed();
     if (options.signal) return this.#store.commit(transactions, options);
     try {
-      return await this.#commits.load(transactions);
+      return await this.#wait(this.#commits.load(transactions));
     } catch (error) {
       // Of a commit that changes nothing nothing can be unknown; another one of the same call was.
       if (isAppError(error, 'OUTCOME_UNKNOWN') && !transactions.some(hasEffect)) {
@@ -82,7 +87,27 @@ export class BatchedStore implements Store {
   }
 
   close(): Promise<void> {
-    return this.#store.close();
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Calls of this turn are not on their way yet: they go first. */
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#waiting);
+    await this.#store.close();
+  }
+
+  async #wait<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    this.#waiting.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#waiting.delete(answer);
+    }
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new AppError('UNAVAILABLE', 'the store is closed');
   }
 }
 

@@ -4,8 +4,9 @@
  * still counts is judged by its own time. Marks of a scope are counted by generation.
  */
 import type { Database } from 'lmdb';
+import type { MarkEntry } from '../../proto/store';
 import { uint32 } from '../../src/core/tuple';
-import { decodeNumbers, encodeNumbers, markKey, metaKeys } from './lmdb-format';
+import { decodeMarkRow, decodeNumbers, encodeNumbers, markKey, metaKeys } from './lmdb-format';
 
 type Rows = Database<Buffer, Buffer>;
 
@@ -46,10 +47,14 @@ export class MarkGenerations {
     else if (nowMs >= this.#current.startMs + this.#keepMs) this.#next = { id: this.#current.id + 1, startMs: nowMs };
   }
 
-  /** The generations whose marks may still count, newest first. */
-  kept(): readonly number[] {
-    const newest = (this.#next ?? this.#current)?.id;
-    return newest === undefined ? [] : [newest, newest - 1];
+  /** A mark that is kept at `nowMs`. */
+  find(key: Buffer, nowMs: number): MarkEntry | undefined {
+    for (const generation of this.#kept()) {
+      const row = this.#marks.getBinary(markKey(generation, key));
+      const mark = row && decodeMarkRow(row);
+      if (mark && mark.committedAtMs + this.#keepMs > nowMs) return { key, ...mark };
+    }
+    return undefined;
   }
 
   put(key: Buffer, row: Buffer, scope: Buffer): void {
@@ -61,7 +66,7 @@ export class MarkGenerations {
   countOf(scope: Buffer): number {
     const name = scope.toString('latin1');
     let count = this.#added.get(name) ?? 0;
-    for (const generation of this.kept()) count += this.#counts.get(generation)?.get(name) ?? 0;
+    for (const generation of this.#kept()) count += this.#counts.get(generation)?.get(name) ?? 0;
     return count;
   }
 
@@ -116,6 +121,12 @@ export class MarkGenerations {
     this.#next = undefined;
     this.#added = new Map();
     this.#dropped = [];
+  }
+
+  /** The generations whose marks may still count, newest first. */
+  #kept(): readonly number[] {
+    const newest = (this.#next ?? this.#current)?.id;
+    return newest === undefined ? [] : [newest, newest - 1];
   }
 
   #loadCounts(): void {

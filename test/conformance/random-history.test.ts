@@ -20,7 +20,7 @@ const stores: readonly (readonly [string, MakeFixture, number])[] = [
 describe.each(stores)('random histories: %s', (_name, make, count) => {
   const seeds = seedsOf(count);
   test(`do what the model does (seeds from ${seeds[0]}, ${seeds.length} of them)`, async () => {
-    for (const seed of seeds) await runHistory(make, { seed, steps: 200 });
+    for (const seed of seeds) await runHistory(make, { seed, steps: 120 });
   }, 60_000);
 });
 

@@ -17,6 +17,7 @@ import {
   entryOf,
   everything,
   failureOf,
+  jumpWall,
   put,
   putAll,
   textOf,
@@ -138,18 +139,19 @@ function describeKeeping(suite: Suite): void {
   const { markKeepMs } = defaultRetention;
 
   test('a mark is kept for its time and then makes no conflict any more', async () => {
-    const { store, clock } = await suite.open();
+    const fixture = await suite.open();
+    const { store, clock } = fixture;
     await committed(store, done('a', 'm'));
-    clock.advance(markKeepMs - 1);
+    jumpWall(fixture, markKeepMs - 1);
     await conflicted(store, only('m'));
-    clock.advance(1);
+    jumpWall(fixture, 1);
     const again = await committed(store, { ...checksOnly(), marks: [mark('m', 'second')] });
     const { marks } = await conflicted(store, only('m'));
     expect(marks).toMatchObject([{ value: bytes('second'), revision: again.revision, committedAtMs: clock.nowMs() }]);
     // The second has its own time.
-    clock.advance(markKeepMs - 1);
+    jumpWall(fixture, markKeepMs - 1);
     await conflicted(store, only('m'));
-    clock.advance(1);
+    jumpWall(fixture, 1);
     await committed(store, only('m'));
   });
 
@@ -188,9 +190,9 @@ function describeKeeping(suite: Suite): void {
     fixture.clock.advance(1_000);
     const store = await reopen(fixture);
     expect((await conflicted(store, only('m'))).marks).toMatchObject([{ revision, committedAtMs: nowMs }]);
-    fixture.clock.advance(markKeepMs - 1_000 - 1);
+    jumpWall(fixture, markKeepMs - 1_000 - 1);
     await conflicted(store, only('m'));
-    fixture.clock.advance(1);
+    jumpWall(fixture, 1);
     await committed(store, only('m'));
   });
 }

@@ -51,10 +51,10 @@ export function describeRaces(suite: Suite): void {
       const begin = (await store.status()).revision;
       const reader = await WatchReader.begin(store, [everything]);
       const acknowledged = await Promise.all(
-        Array.from({ length: 48 }, (_, worker) => increment(store, keys[worker % keys.length]!, 10)),
+        Array.from({ length: 36 }, (_, worker) => increment(store, keys[worker % keys.length]!, 6)),
       );
       const total = acknowledged.reduce((sum, each) => sum + each, 0);
-      expect(total).toBe(480);
+      expect(total).toBe(216);
       const { results, revision } = await store.read([everything]);
       const values = results[0]!.entries.map(({ value }) => Number(textOf(value)));
       expect(values.reduce((sum, each) => sum + each, 0)).toBe(total);

@@ -1,0 +1,132 @@
+/**
+ * Rows and when to look at them again. A row that expires has a due row at its expiry, or earlier: a longer life leaves the
+ * due row where it is, and the sweeper files it anew, so that extending a life costs one write.
+ */
+import type { Database } from 'lmdb';
+import { storeLimits } from '../../proto/limits';
+import type { Change, Entry, KeyRange, RangeResult, Revision } from '../../proto/store';
+import { readUint64, uint64 } from '../../src/core/tuple';
+import type { FoundRow } from '../collect-range';
+import { collectRange, isEmptyRange } from '../collect-range';
+import type { RowEffect } from '../judge';
+import { isExpired, removal } from '../judge';
+import { decodeDueKey, decodeHead, dueKey, encodeRow, valueOffset } from './lmdb-format';
+import type { StoredHead } from './lmdb-format';
+
+type Rows = Database<Buffer, Buffer>;
+
+const noValue = Buffer.alloc(0);
+const nothing: RangeResult = { entries: [], more: false };
+
+/** What a sweep did. */
+export interface Swept {
+  readonly changes: readonly Change[];
+  /** Rows that were looked at, and those of them that are gone. */
+  readonly looked: number;
+  readonly removed: number;
+}
+
+export class LmdbRows {
+  readonly #rows: Rows;
+  readonly #due: Rows;
+  #firstDueMs: number | undefined;
+
+  constructor(rows: Rows, due: Rows) {
+    this.#rows = rows;
+    this.#due = due;
+    this.findFirstDue();
+  }
+
+  /** When the first row is to be looked at; may be earlier than need be. */
+  get firstDueMs(): number | undefined {
+    return this.#firstDueMs;
+  }
+
+  /** Looks it up: what was filed may not stand, what was due may be gone. */
+  findFirstDue(): void {
+    this.#firstDueMs = undefined;
+    for (const key of this.#due.getKeys({ limit: 1 })) this.#firstDueMs = readUint64(key);
+  }
+
+  head(key: Buffer): StoredHead | undefined {
+    const row = this.#rows.getBinaryFast(key);
+    return row && decodeHead(row);
+  }
+
+  entry(key: Buffer): Entry | undefined {
+    const row = this.#rows.getBinaryFast(key);
+    if (!row) return undefined;
+    const { revision, expiresAtMs } = decodeHead(row);
+    return { key, value: copyOf(row, valueOffset(row)), revision, expiresAtMs };
+  }
+
+  range(range: KeyRange, nowMs: number): RangeResult {
+    const { start, end, keysOnly = false } = range;
+    if (end !== undefined) return isEmptyRange(range) ? nothing : collectRange(this.#rowsIn(range, end), range, nowMs);
+    const entry = this.entry(start);
+    if (!entry || isExpired(entry, nowMs)) return nothing;
+    return { entries: [keysOnly ? { ...entry, value: noValue } : entry], more: false };
+  }
+
+  /** Writes one row, or removes it. */
+  take({ key, value, expiresAtMs, history }: RowEffect, revision: Revision): void {
+    const dueBeforeMs = this.head(key)?.dueMs ?? 0;
+    const isFiled = value !== undefined && dueBeforeMs !== 0 && expiresAtMs !== 0 && dueBeforeMs <= expiresAtMs;
+    if (dueBeforeMs !== 0 && !isFiled) this.#due.removeSync(dueKey(dueBeforeMs, key));
+    if (value === undefined) return void this.#rows.removeSync(key);
+    if (expiresAtMs !== 0 && !isFiled) this.#file(key, expiresAtMs);
+    const dueMs = isFiled ? dueBeforeMs : expiresAtMs;
+    this.#rows.putSync(key, encodeRow({ revision, expiresAtMs, dueMs, history }, value));
+  }
+
+  /** Looks at rows that are due: what has expired goes, what was given a longer life is filed anew. */
+  sweep(nowMs: number, { revision, rowsMax }: { readonly revision: Revision; readonly rowsMax: number }): Swept {
+    const keys = [...this.#due.getKeys({ end: uint64(nowMs + 1), limit: rowsMax })];
+    const changes: Change[] = [];
+    let removed = 0;
+    for (const { dueMs, key } of keys.map(decodeDueKey)) {
+      this.#due.removeSync(dueKey(dueMs, key));
+      const row = this.#rows.getBinary(key);
+      const head = row && decodeHead(row);
+      if (!head || head.dueMs !== dueMs) continue;
+      if (isExpired(head, nowMs)) {
+        this.#rows.removeSync(key);
+        removed += 1;
+        if (head.history !== 'none') changes.push(removal('expire', key, revision));
+      } else {
+        this.#file(key, head.expiresAtMs);
+        this.#rows.putSync(key, encodeRow({ ...head, dueMs: head.expiresAtMs }, row.subarray(valueOffset(row))));
+      }
+    }
+    return { changes: changes.sort((a, b) => Buffer.compare(a.key, b.key)), looked: keys.length, removed };
+  }
+
+  #file(key: Buffer, dueMs: number): void {
+    this.#due.putSync(dueKey(dueMs, key), noValue);
+    this.#firstDueMs = Math.min(this.#firstDueMs ?? Infinity, dueMs);
+  }
+
+  *#rowsIn({ start, reverse = false }: KeyRange, end: Buffer): Generator<FoundRow> {
+    // Backwards LMDB begins at `start`, which here is the range's end and not a part of it.
+    const [from, to] = [bound(start), bound(end)];
+    const bounds = reverse
+      ? { start: to, end: from, reverse, exclusiveStart: true, inclusiveEnd: true }
+      : { start: from, end: to };
+    for (const { key, value: row } of this.#rows.getRange(bounds)) {
+      const offset = valueOffset(row);
+      yield { key, head: decodeHead(row), valueBytes: row.length - offset, value: () => row.subarray(offset) };
+    }
+  }
+}
+
+/** A bound may be longer than any key, and than LMDB takes; what lies behind the longest key makes no difference. */
+function bound(key: Buffer): Buffer {
+  return key.subarray(0, storeLimits.storedKeyBytesMax + 1);
+}
+
+/** Fast reads give a buffer that the next one uses again. */
+function copyOf(row: Buffer, from: number): Buffer {
+  const copy = Buffer.allocUnsafe(row.length - from);
+  row.copy(copy, 0, from, row.length);
+  return copy;
+}
