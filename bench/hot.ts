@@ -1,0 +1,2 @@
+import type { Bench } from './support/bench';
+export const hot: Bench = { name: 'hot', title: 'hot', async run() { return { rates: [], values: [], notes: [] }; } };

@@ -1,0 +1,39 @@
+/** Counters as the benches use them: the document, the names, and the sum that proves that no increment was lost or doubled. */
+import { ask } from './graphql-client';
+import type { Program } from './program';
+
+/** Selects what storage answers at once. */
+export const incrementDocument =
+  'mutation Increment($input: IncrementCounterInput!) { incrementCounter(input: $input) { __typename ... on IncrementCounterSuccess { value } } }';
+
+/** In every answer that is right. */
+export const incremented = '"IncrementCounterSuccess"';
+
+/** Variables that increment each of so many counters by one. */
+export function incrementVariables(prefix: string, count: number): object[] {
+  return Array.from({ length: count }, (_, index) => ({
+    input: { name: `${prefix}${String(index).padStart(6, '0')}` },
+  }));
+}
+
+const pageDocument =
+  'query Page($prefix: String!, $after: String) { counters(prefix: $prefix, first: 1000, after: $after) { nodes { value } pageInfo { hasNextPage endCursor } } }';
+
+interface Page {
+  readonly counters: {
+    readonly nodes: readonly { readonly value: number }[];
+    readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+  };
+}
+
+/** Throws unless the counters come to exactly this sum. */
+export async function requireSum({ origin }: Program, prefix: string, expected: number): Promise<void> {
+  let sum = 0;
+  let after: string | null = null;
+  do {
+    const page: Page = await ask<Page>(origin, pageDocument, { prefix, after });
+    for (const { value } of page.counters.nodes) sum += value;
+    after = page.counters.pageInfo.hasNextPage ? page.counters.pageInfo.endCursor : null;
+  } while (after !== null);
+  if (sum !== expected) throw new Error(`the counters ${prefix}… come to ${sum}, where ${expected} were acknowledged`);
+}

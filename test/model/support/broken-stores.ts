@@ -1,0 +1,99 @@
+/** Stores with the faults that people make by hand, to show that the models find them. Each stands between a gateway and its store. */
+import type { CommitOutcome, Entry, Store, Transaction } from '../../../proto/store';
+import { isAppError } from '../../../src/core/errors';
+
+export type Breakage = (store: Store) => Store;
+
+type Commit = Store['commit'];
+
+function withCommit(store: Store, commit: Commit): Store {
+  return {
+    read: (ranges, options) => store.read(ranges, options),
+    commit,
+    watch: (ranges, options) => store.watch(ranges, options),
+    status: () => store.status(),
+    close: () => store.close(),
+  };
+}
+
+const changing =
+  (change: (transaction: Transaction) => Transaction): Breakage =>
+  (store) =>
+    withCommit(store, (transactions, options) => store.commit(transactions.map(change), options));
+
+/** Writes what was decided whatever stands there now. */
+export const blindWrites = changing((transaction) => ({ ...transaction, checks: [] }));
+
+/** Forgets one of several conditions. */
+export const forgottenCheck = changing(({ checks, ...transaction }) => ({
+  ...transaction,
+  checks: checks.length > 1 ? checks.slice(0, -1) : checks,
+}));
+
+/** Remembers no command. */
+export const unmarked = changing((transaction) => ({ ...transaction, marks: [] }));
+
+/** Marks a command after its effect, in a commit of its own. */
+export const markedLater: Breakage = (store) =>
+  withCommit(store, async (transactions) => {
+    const outcomes = await store.commit(transactions.map((each) => ({ ...each, marks: [] })));
+    const marks = transactions.flatMap(({ marks: each = [] }, index) =>
+      outcomes[index]!.kind === 'committed' ? each : [],
+    );
+    if (marks.length > 0) await store.commit([{ checks: [], writes: [], marks }]);
+    return outcomes;
+  });
+
+/** Believes a refusal that was decided on a kept state. */
+export const unconfirmedRefusals: Breakage = (store) => {
+  let last = { revision: 0, nowMs: 0 };
+  const answer = async (transaction: Transaction): Promise<CommitOutcome> => {
+    if (transaction.writes.length === 0 && last.nowMs > 0) return { kind: 'committed', ...last };
+    const [outcome] = await store.commit([transaction]);
+    if (outcome!.kind !== 'failed') last = outcome!;
+    return outcome!;
+  };
+  return withCommit(store, (transactions) => Promise.all(transactions.map(answer)));
+};
+
+/** Sends again what was not answered, without any conditions. */
+export const resentBlindly: Breakage = (store) =>
+  withCommit(store, async (transactions) => {
+    try {
+      return await store.commit(transactions);
+    } catch (error) {
+      if (!isAppError(error, 'OUTCOME_UNKNOWN')) throw error;
+      return store.commit(transactions.map(({ writes }) => ({ checks: [], writes })));
+    }
+  });
+
+/** Lets what has expired live for another while. */
+export function lateExpiry(lateMs: number): Breakage {
+  const mortal = new Map<string, Entry>();
+  return (store) => ({
+    ...withCommit(store, async (transactions) => {
+      const outcomes = await store.commit(transactions);
+      for (const [index, { writes }] of transactions.entries()) {
+        const outcome = outcomes[index]!;
+        if (outcome.kind !== 'committed') continue;
+        for (const write of writes) {
+          const id = write.key.toString('latin1');
+          mortal.delete(id);
+          if (write.kind === 'delete' || write.ttlMs === undefined) continue;
+          const { key, value, ttlMs } = write;
+          mortal.set(id, { key, value, revision: outcome.revision, expiresAtMs: outcome.nowMs + ttlMs });
+        }
+      }
+      return outcomes;
+    }),
+    read: async (ranges, options) => {
+      const read = await store.read(ranges, options);
+      const results = read.results.map((result, index) => {
+        const late = mortal.get(ranges[index]!.start.toString('latin1'));
+        const isLate = late && late.expiresAtMs <= read.nowMs && late.expiresAtMs + lateMs > read.nowMs;
+        return isLate && result.entries.length === 0 ? { ...result, entries: [late] } : result;
+      });
+      return { ...read, results };
+    },
+  });
+}
