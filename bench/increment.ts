@@ -6,7 +6,7 @@ import type { HttpServerChild } from './children/no-op-gateway';
 import { atLeast } from './support/bench';
 import type { Bench } from './support/bench';
 import { Child } from './support/child';
-import { incrementDocument, incrementVariables, incremented, requireSum } from './support/counters';
+import { createCounters, incrementDocument, incrementVariables, incremented, requireSum } from './support/counters';
 import { makeHttpLoad } from './support/http-load';
 import { Program } from './support/program';
 import { Rounds } from './support/rounds';
@@ -14,6 +14,7 @@ import { Rounds } from './support/rounds';
 const noOp = 'no-op mutation';
 const durable = 'incrementCounter';
 const prefix = 'many-';
+const counters = 10_000;
 
 export const increment: Bench = {
   name: 'increment',
@@ -25,10 +26,11 @@ export const increment: Bench = {
       isServer: true,
     });
     const program = await Program.start(world);
+    await createCounters(program.origin, prefix, counters);
     const load = {
       connections: 64,
       query: incrementDocument,
-      variables: incrementVariables(prefix, 10_000),
+      variables: incrementVariables(prefix, counters),
       expected: incremented,
     };
     const { port } = gateway.started;
@@ -37,7 +39,7 @@ export const increment: Bench = {
       await makeHttpLoad(world, { ...load, name: durable, port: program.port, pids: program.pids }),
     ];
     const rounds = await Rounds.run(world, { name: 'increment', candidates });
-    await requireSum(program, prefix, rounds.of(durable).answered);
+    await requireSum(program.origin, prefix, rounds.of(durable).answered);
     await program.stop();
     await gateway.stop();
     const ratio = rounds.ratio(durable, noOp);
@@ -47,7 +49,9 @@ export const increment: Bench = {
         rounds.row(durable, { ratios: [ratio], targets: [atLeast(ratio.value, 0.6, '≥ 0.6 × no-op mutation')] }),
       ],
       values: [],
-      notes: [`Sum verified: ${rounds.of(durable).answered.toLocaleString('en-US')} acknowledged increments stand in the store.`],
+      notes: [
+        `Sum verified: ${rounds.of(durable).answered.toLocaleString('en-US')} acknowledged increments stand in the store.`,
+      ],
     };
   },
 };

@@ -1,2 +1,8 @@
 import type { Bench } from './support/bench';
-export const reads: Bench = { name: 'reads', title: 'reads', async run() { return { rates: [], values: [], notes: [] }; } };
+export const reads: Bench = {
+  name: 'reads',
+  title: 'reads',
+  async run() {
+    return { rates: [], values: [], notes: [] };
+  },
+};

@@ -46,7 +46,7 @@ export class Child<T extends ChildTypes> {
   ): Promise<Child<T>> {
     const { PATH = '', HOME = '' } = process.env;
     const forked = fork(join(__dirname, '..', 'children', file), [], {
-      env: { PATH, HOME, NODE_ENV: 'production' },
+      env: { PATH, HOME, NODE_ENV: 'production', NB: process.env['NB'], NC: process.env['NC'] },
       execArgv: isServer ? world.serverOptions() : [],
     });
     const child = new Child<T>(world, file, forked);

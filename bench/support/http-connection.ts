@@ -114,7 +114,8 @@ function lengthIn(bytes: Buffer, head: number): number | undefined {
     const found = bytes.indexOf(name);
     if (found < 0 || found > head) continue;
     let length = 0;
-    for (let at = found + name.length; at < bytes.length && bytes[at] !== 13; at += 1) length = length * 10 + digit(bytes, at);
+    for (let at = found + name.length; at < bytes.length && bytes[at] !== 13; at += 1)
+      length = length * 10 + digit(bytes, at);
     return length;
   }
   return undefined;

@@ -74,7 +74,7 @@ export class Documents {
     try {
       document = parse(source, { maxTokens: this.#options.limits.tokensMax });
     } catch (error) {
-      return { errors: [coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')] };
+      return { errors: [coded(this.#parseError(error), 'GRAPHQL_PARSE_FAILED')] };
     }
     const tooLarge = limitErrors(document, this.#options.limits);
     const errors =
@@ -84,6 +84,15 @@ export class Documents {
     return errors.length === 0
       ? { document }
       : { errors: errors.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED')) };
+  }
+
+  /** The parser calls itself for each level: a document that is deep enough is more than the stack holds. */
+  #parseError(thrown: unknown): GraphQLError {
+    if (thrown instanceof GraphQLError) return thrown;
+    if (!(thrown instanceof RangeError)) throw thrown;
+    return new GraphQLError(
+      `The document is nested too deep to be parsed; the limit of depth is ${this.#options.limits.depthMax}.`,
+    );
   }
 
   #shown(error: GraphQLError): GraphQLError {

@@ -117,6 +117,12 @@ describe('limits', () => {
     expect(await refused(nested(21))).toContain('depth 21, the limit is 20');
   });
 
+  it('says of a document that is too deep for the parser that it is', async () => {
+    const answer = await post(gateway.origin, { query: `{ ${'a { '.repeat(2_000)}` });
+    expect(code(answer)).toBe('GRAPHQL_PARSE_FAILED');
+    expect(message(answer)).toBe('The document is nested too deep to be parsed; the limit of depth is 20.');
+  });
+
   it('counts depth through fragments', async () => {
     const query = `${nested(19).replace(' id ', ' ...F ')} fragment F on Item { children { children { id } } }`;
     expect(await refused(query)).toContain('depth 21');

@@ -22,8 +22,8 @@ describe('the model finds', () => {
     ['commands that leave no mark', runSums, unmarked, 'increment'],
     ['marks in a commit of their own', runSums, markedLater, 'increment'],
     ['sending again without a mark', runSums, resentBlindly, 'increment'],
-    ['refusals from a kept state', runBounds, unconfirmedRefusals, 'did not stand'],
-    ['bounds that are not checked at the write', runBounds, blindWrites, 'increment|passes|value is'],
+    ['refusals from a kept state', runBounds, unconfirmedRefusals, 'answered from before'],
+    ['bounds that are not checked at the write', runBounds, blindWrites, 'increment|passes|come to'],
     ['increments of a shard that do not check the head', runResets, forgottenCheck, 'increment'],
     ['resets without a mark', runResets, unmarked, 'increment|set to'],
   ] as const)('%s', async (_, run, breakage, expected) => {

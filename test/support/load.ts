@@ -176,7 +176,7 @@ async function sumOf(store: Store): Promise<number> {
   return results[0]!.entries.reduce((sum, entry) => sum + numberOf(entry), 0);
 }
 
-function markOf(name: string): Transaction & { readonly marks: readonly { readonly key: Buffer }[] } {
+function markOf(name: string): Transaction {
   return { checks: [], writes: [], marks: [{ key: bytes(`mark ${name}`), value: bytes(name) }] };
 }
 

@@ -1,5 +1,5 @@
 /** Stores with the faults that people make by hand, to show that the models find them. Each stands between a gateway and its store. */
-import type { CommitOutcome, Entry, Store, Transaction } from '../../../proto/store';
+import type { Change, CommitOutcome, Entry, Store, Transaction, WatchOptions } from '../../../proto/store';
 import { isAppError } from '../../../src/core/errors';
 
 export type Breakage = (store: Store) => Store;
@@ -48,8 +48,9 @@ export const markedLater: Breakage = (store) =>
 export const unconfirmedRefusals: Breakage = (store) => {
   let last = { revision: 0, nowMs: 0 };
   const answer = async (transaction: Transaction): Promise<CommitOutcome> => {
-    if (transaction.writes.length === 0 && last.nowMs > 0) return { kind: 'committed', ...last };
-    const [outcome] = await store.commit([transaction]);
+    const isRefusal = transaction.writes.length === 0 && last.nowMs > 0;
+    if (isRefusal && transaction.marks?.length === 0) return { kind: 'committed', ...last };
+    const [outcome] = await store.commit([isRefusal ? { ...transaction, checks: [] } : transaction]);
     if (outcome!.kind !== 'failed') last = outcome!;
     return outcome!;
   };
@@ -97,3 +98,24 @@ export function lateExpiry(lateMs: number): Breakage {
     },
   });
 }
+
+const watching =
+  (change: (options: WatchOptions) => WatchOptions, batch: (changes: readonly Change[]) => readonly Change[]): Breakage =>
+  (store) => ({
+    ...withCommit(store, (transactions, options) => store.commit(transactions, options)),
+    watch: async function* (ranges, options = {}) {
+      for await (const each of store.watch(ranges, change(options))) yield { ...each, changes: batch(each.changes) };
+    },
+  });
+
+/** Goes on one revision too late. */
+export const resumesLate = watching(
+  (options) => ({ ...options, ...(options.afterRevision ? { afterRevision: options.afterRevision + 1 } : {}) }),
+  (changes) => changes,
+);
+
+/** Takes the changes of one commit for one change. */
+export const oneChangeACommit = watching(
+  (options) => options,
+  (changes) => changes.filter(({ revision }, index) => revision !== changes[index - 1]?.revision),
+);

@@ -117,57 +117,88 @@ function readFaults(increments: readonly Increment[], reads: readonly { from: Mo
   return faults;
 }
 
+/** What every increment of `bounds` is about, so that two of one kind fill the counter; what is added to it tells which it is. */
+const unit = 3 ** 18;
+
+/** Which increments a value of `bounds` is made of: each is there once, or not. Undefined: of none such. */
+function partsOf(value: number, increments: readonly Increment[]): ReadonlySet<number> | undefined {
+  const parts = new Set<number>();
+  const units = Math.round(value / unit);
+  let rest = value - units * unit;
+  let signs = 0;
+  for (const { index, by } of [...increments].sort((one, other) => other.index - one.index)) {
+    // Smaller powers of 3 come to less than half of this one.
+    if (Math.abs(rest) * 2 < 3 ** index || Math.sign(rest) !== Math.sign(by)) continue;
+    rest -= Math.sign(by) * 3 ** index;
+    signs += Math.sign(by);
+    parts.add(index);
+  }
+  return rest === 0 && signs === units ? parts : undefined;
+}
+
 /** Bounds are never passed, not for a moment, and whoever is refused is refused by a value that stood while it waited. */
 export async function runBounds(seed: number, breakage?: Breakage): Promise<string[]> {
   const simulation = new Simulation(seed, { gateways, breakage });
   const { chance } = simulation;
   const faults: string[] = [];
-  const [min, max] = [0, 6];
-  const initialValue = chance.whole(max + 1);
-  await simulation.near.counters.create({ name, initialValue, shards: 1, min, max });
-  /** The value that stood after each step. */
-  const timeline: number[] = [initialValue];
+  const [min, max] = [0, 2.5 * unit];
+  await simulation.near.counters.create({ name, initialValue: 0, shards: 1, min, max: Math.floor(max) });
   const increments: Increment[] = [];
-  const callers = Array.from({ length: 6 }, async (_, caller) => {
-    for (let round = 0; round < 4; round += 1) {
-      const by = chance.pick([-4, -2, -1, 1, 2, 4]);
-      const increment: Increment = { index: caller * 4 + round, by, isKeyed: chance.happens(0.6), sent: [] };
+  const callers = Array.from({ length: 5 }, async (_, caller) => {
+    for (let round = 0; round < 3; round += 1) {
+      const index = caller * 3 + round;
+      const by = chance.pick([1, 1, -1]) * (unit + 3 ** index);
+      const increment: Increment = { index, by, isKeyed: chance.happens(0.6), sent: [] };
       increments.push(increment);
       increment.sent = await sendIncrement(simulation, increment);
     }
   });
+  let final = 0;
   await simulation.run(callers, async () => {
-    const { value } = (await simulation.near.counters.get(name))!;
-    if (value < min || value > max) faults.push(`the value ${value} passes the bounds`);
-    timeline.push(value);
+    final = (await simulation.near.counters.get(name))!.value;
+    if (final < min || final > max) faults.push(`the value ${final} passes the bounds`);
   });
 
-  let acknowledged = initialValue;
-  const unknown: number[] = [];
-  for (const { index, by, sent } of increments) {
+  const finalParts = partsOf(final, increments);
+  for (const increment of increments) {
+    const { index, by, sent } = increment;
     const answers = sent.flatMap(({ result }) => (result.kind === 'answered' ? [result.outcome] : []));
     if (new Set(answers.map((answer) => JSON.stringify(answer))).size > 1)
       faults.push(`increment ${index} had two answers`);
     const [answer] = answers;
-    if (answer?.kind === 'changed') acknowledged += by;
-    else if (!answer && sent.some(({ result }) => result.kind === 'unknown')) unknown.push(by);
-    if (answer?.kind !== 'outOfBounds') continue;
-    if (answer.value + by >= min && answer.value + by <= max) faults.push(`${by} was refused at ${answer.value}`);
-    const [{ from, to }] = [sent[0]!];
-    // A value stood from the step before the first sending on.
-    if (!timeline.slice(from.step, to.step + 1).includes(answer.value)) {
-      faults.push(`${by} was refused at ${answer.value}, which did not stand while it waited`);
+    const isIn = finalParts?.has(index);
+    if (answer?.kind === 'changed' && !isIn) faults.push(`increment ${index} was acknowledged and is not in ${final}`);
+    if (!mayBeIn(increment) && isIn) faults.push(`increment ${index} was refused and is in ${final}`);
+    if (!answer) continue;
+    const [{ from }] = [sent[0]!];
+    const to = sent.reduce((latest, each) => (each.to.step > latest.step ? each.to : latest), sent[0]!.to);
+    const parts = partsOf(answer.value!, increments);
+    if (!parts) faults.push(`increment ${index} was answered ${answer.value}, which no increments make`);
+    if (answer.kind === 'outOfBounds' && answer.value + by >= min && answer.value + by <= max) {
+      faults.push(`increment ${index} was refused at ${answer.value}, where it fits`);
+    }
+    for (const other of increments) {
+      if (other === increment || !parts) continue;
+      const isDone = other.sent.some(({ to: end, result }) => isChanged(result) && end.step < from.step);
+      if (isDone && !parts.has(other.index)) faults.push(`increment ${index} was answered from before ${other.index}`);
+      const isLater = (other.sent[0]?.from.step ?? Infinity) > to.step;
+      if ((isLater || !mayBeIn(other)) && parts.has(other.index))
+        faults.push(`increment ${index} knows of ${other.index}`);
     }
   }
-  const possible = unknown.reduce(
-    (sums, by) => new Set([...sums, ...[...sums].map((sum) => sum + by)]),
-    new Set([acknowledged]),
-  );
-  const final = timeline.at(-1)!;
-  if (!possible.has(final))
-    faults.push(`the value is ${final}, acknowledged is ${acknowledged}, unknown ${unknown.join()}`);
+  if (!finalParts) faults.push(`no increments come to ${final}`);
   await simulation.close();
   return faults;
+}
+
+function isChanged(result: Sent<IncrementOutcome>['result']): boolean {
+  return result.kind === 'answered' && result.outcome.kind === 'changed';
+}
+
+/** Whether an increment can have taken effect, as far as its callers know. */
+function mayBeIn({ sent }: Increment): boolean {
+  const isRefused = sent.some(({ result }) => result.kind === 'answered' && result.outcome.kind === 'outOfBounds');
+  return !isRefused && sent.some(({ result }) => result.kind !== 'failed');
 }
 
 /** Above all increments together; each set and each creation has a base of its own. */
