@@ -13,6 +13,7 @@ import { store } from './store';
 import type { Bench, Report } from './support/bench';
 import { lookAtMachine, machineLines } from './support/machine';
 import type { Machine } from './support/machine';
+import { showProfiles } from './support/profiles';
 import { showReport } from './support/table';
 import type { Format } from './support/table';
 import { World } from './support/world';
@@ -29,6 +30,10 @@ const help = `Usage: npm run bench -- [NAME ...] [options]
   --json FILE      writes everything as JSON, too
   --markdown       shows tables as Markdown, as they stand in docs/performance.md
   --profiles FOLDER  writes CPU profiles of the servers (slower: no figures to keep)
+`;
+
+const legend = `CPU: milliseconds of a process per 1,000 answers. Spread: (highest - lowest) / median of the rounds' rates.
+Ratio: median of the ratios of the rounds.
 `;
 
 interface CommandLine {
@@ -86,7 +91,12 @@ interface Outcome {
 
 async function runAll({ chosen, world, format, json }: CommandLine): Promise<void> {
   const machine = lookAtMachine(world);
-  process.stdout.write(`${machineLines(machine).join('\n')}\n\n`);
+  const lines = [
+    ...machineLines(machine),
+    `${world.options.rounds} rounds of ${world.options.seconds} s a case; medians`,
+  ];
+  process.stdout.write(`${lines.map((line) => (format === 'markdown' ? `- ${line}` : line)).join('\n')}\n\n`);
+  if (format === 'text') process.stdout.write(`${legend}\n`);
   const outcomes: Outcome[] = [];
   for (const bench of chosen) {
     const { name, title } = bench;
@@ -103,6 +113,8 @@ async function runAll({ chosen, world, format, json }: CommandLine): Promise<voi
       world.clear();
     }
   }
+  const { profiles } = world.options;
+  if (profiles !== undefined) process.stdout.write(showProfiles(profiles, world, format));
   if (json !== undefined) writeFileSync(json, asJson(machine, world, outcomes));
 }
 

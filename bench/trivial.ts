@@ -8,6 +8,7 @@ import type { Bench } from './support/bench';
 import { Child } from './support/child';
 import { makeHttpLoad } from './support/http-load';
 import { Rounds } from './support/rounds';
+import type { Candidate } from './support/rounds';
 
 const apollo = 'Apollo Server standalone';
 const ours = 'norigate, no-op resolver';
@@ -19,9 +20,11 @@ export const trivial: Bench = {
   name: 'trivial',
   title: 'Trivial query, 64 connections',
   async run(world) {
-    const candidates = [];
+    const candidates: Candidate[] = [];
+    const servers: Child<HttpServerChild>[] = [];
     for (const [name, file] of Object.entries(files)) {
       const server = await Child.start<HttpServerChild>(world, { file, config: null, isServer: true });
+      servers.push(server);
       const { port } = server.started;
       const pids = { gateway: server.pid };
       candidates.push(
@@ -29,6 +32,7 @@ export const trivial: Bench = {
       );
     }
     const rounds = await Rounds.run(world, { name: 'trivial', candidates });
+    for (const server of servers) await server.stop();
     const ratio = rounds.ratio(ours, apollo);
     return {
       rates: [

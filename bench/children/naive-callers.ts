@@ -3,6 +3,7 @@
  * random while and do it all again. Over the store itself, or over GraphQL (kvGet, kvPut with ifVersion).
  */
 import { backoffDelayMs } from '../../src/core/backoff';
+import type { BackoffOptions } from '../../src/core/backoff';
 import { systemClock } from '../../src/core/clock';
 import { systemIds } from '../../src/core/ids';
 import { behave } from '../support/child-side';
@@ -17,6 +18,8 @@ export interface NaiveCallers {
       { readonly kind: 'store'; readonly address: string } | { readonly kind: 'http'; readonly port: number };
     readonly key: string;
     readonly callers: number;
+    /** How long to wait before a retry; full jitter. */
+    readonly backoff: BackoffOptions;
   };
   readonly started: true;
   readonly run: RunSpec;
@@ -36,10 +39,7 @@ interface Register {
   close(): Promise<void> | void;
 }
 
-/** Full jitter, as it is recommended: uniform from 0 to a bound that doubles. */
-const backoff = { baseMs: Number(process.env['NB'] ?? 10), capMs: Number(process.env['NC'] ?? 1_000) } as const;
-
-async function increment(register: Register, meter: Meter): Promise<boolean> {
+async function increment(register: Register, meter: Meter, backoff: BackoffOptions): Promise<boolean> {
   const askedMs = performance.now();
   for (let tries = 1; ; tries += 1) {
     const { value, version } = await register.read();
@@ -49,10 +49,10 @@ async function increment(register: Register, meter: Meter): Promise<boolean> {
   }
 }
 
-async function call(register: Register, meter: Meter): Promise<void> {
+async function call(register: Register, meter: Meter, backoff: BackoffOptions): Promise<void> {
   try {
     let goesOn = true;
-    while (goesOn && !meter.isOver) goesOn = await increment(register, meter);
+    while (goesOn && !meter.isOver) goesOn = await increment(register, meter, backoff);
   } catch (error) {
     meter.failed(String(error));
   }
@@ -113,14 +113,14 @@ async function httpRegister(port: number, key: string): Promise<Register> {
   };
 }
 
-behave<NaiveCallers>(({ over, key, callers }) => {
+behave<NaiveCallers>(({ over, key, callers, backoff }) => {
   const run = async (spec: RunSpec): Promise<Measured> => {
     const registers =
       over.kind === 'store'
         ? storeRegisters(over.address, key, callers)
         : await Promise.all(Array.from({ length: callers }, () => httpRegister(over.port, key)));
     const meter = new Meter(spec);
-    await Promise.all(registers.map((register) => call(register, meter)));
+    await Promise.all(registers.map((register) => call(register, meter, backoff)));
     for (const register of registers) await register.close();
     return meter.result();
   };

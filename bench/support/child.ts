@@ -32,7 +32,7 @@ export class Child<T extends ChildTypes> {
     this.#world = world;
     this.#file = file;
     this.#process = child;
-    world.own(this.pid);
+    world.own(this.pid, file);
     child.on('message', (message) => this.#onMessage(message as FromChild));
     child.once('exit', (code, signal) => {
       world.disown(this.pid);
@@ -46,7 +46,7 @@ export class Child<T extends ChildTypes> {
   ): Promise<Child<T>> {
     const { PATH = '', HOME = '' } = process.env;
     const forked = fork(join(__dirname, '..', 'children', file), [], {
-      env: { PATH, HOME, NODE_ENV: 'production', NB: process.env['NB'], NC: process.env['NC'] },
+      env: { PATH, HOME, NODE_ENV: 'production' },
       execArgv: isServer ? world.serverOptions() : [],
     });
     const child = new Child<T>(world, file, forked);

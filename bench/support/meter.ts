@@ -30,6 +30,11 @@ export class Meter {
     this.#warmUntilMs = performance.now() + spec.warmMs;
   }
 
+  /** Whether it is warm and not over: answers count. */
+  get isCounting(): boolean {
+    return this.#begin !== undefined && this.#end === undefined;
+  }
+
   get isOver(): boolean {
     return this.#end !== undefined;
   }

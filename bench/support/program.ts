@@ -44,7 +44,7 @@ export class Program {
       env: { PATH, HOME, NODE_ENV: 'production', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    world.own(this.#process.pid!);
+    world.own(this.#process.pid!, options.isStorageAlone ? 'storage' : 'gateway');
     this.#process.once('exit', () => world.disown(this.#process.pid!));
     // Read to the end, or it would stand still when the pipe is full.
     for (const stream of [this.#process.stdout!, this.#process.stderr!])
@@ -98,7 +98,7 @@ export class Program {
     else {
       const [storage] = childrenOf(pid);
       this.pids = storage === undefined ? { gateway: pid } : { gateway: pid, storage };
-      if (storage !== undefined) this.#world.own(storage);
+      if (storage !== undefined) this.#world.own(storage, 'storage');
     }
   }
 

@@ -18,6 +18,7 @@ export interface WorldOptions {
 export class World {
   readonly options: WorldOptions;
   readonly #pids = new Set<number>();
+  readonly #names = new Map<number, string>();
   readonly #directories = new Set<string>();
 
   constructor(options: WorldOptions) {
@@ -37,8 +38,14 @@ export class World {
   }
 
   /** A process that is killed at the end. */
-  own(pid: number): void {
+  own(pid: number, name: string): void {
     this.#pids.add(pid);
+    this.#names.set(pid, name);
+  }
+
+  /** What a process of this run was, also when it is gone. */
+  nameOf(pid: number): string | undefined {
+    return this.#names.get(pid);
   }
 
   /** It has ended by itself. */

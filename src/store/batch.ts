@@ -130,26 +130,27 @@ class Batch {
   }
 
   async run(): Promise<void> {
-    const { store, clock, ids, report } = this.#dependencies;
+    const { clock, ids, report } = this.#dependencies;
     const commands = this.#live.length;
     await this.#learn();
-    for (let tries = 1; this.#live.length > 0; tries += 1) {
-      if (tries > batchTriesMax) {
-        report({ commands, conflicts: batchTriesMax });
-        throw new AppError(
-          'CONTENTION',
-          `other writers won ${batchTriesMax} times in a row: nothing was written, try again`,
-        );
-      }
-      if (tries > 2) await clock.sleep(backoffDelayMs(tries - 2, retryBackoff, ids));
+    let conflicts = 0;
+    while (this.#live.length > 0 && conflicts < batchTriesMax) {
+      if (conflicts > 1) await clock.sleep(backoffDelayMs(conflicts - 1, retryBackoff, ids));
       const decision = this.#decide();
-      const outcome = await this.#confirm(decision, store);
-      if (outcome.kind === 'committed') {
-        this.#conclude(decision, outcome);
-        report({ commands, conflicts: tries - 1 });
-      } else if (outcome.kind === 'conflict') this.#learnFrom(decision.transaction, outcome);
-      else this.#failFor(outcome.error);
+      const outcome = await this.#confirm(decision);
+      if (outcome.kind === 'committed') this.#conclude(decision, outcome);
+      else if (outcome.kind === 'failed') this.#failFor(outcome.error);
+      else {
+        conflicts += 1;
+        this.#learnFrom(decision.transaction, outcome);
+      }
     }
+    report({ commands, conflicts });
+    if (this.#live.length === 0) return;
+    throw new AppError(
+      'CONTENTION',
+      `other writers won ${batchTriesMax} times in a row: nothing was written, try again`,
+    );
   }
 
   fail(error: AppError): void {
@@ -248,11 +249,11 @@ class Batch {
 
   // --- committing --------------------------------------------------------------------------------------------------
 
-  async #confirm({ transaction, confirmedBy }: Decision, store: Store): Promise<CommitOutcome> {
+  async #confirm({ transaction, confirmedBy }: Decision): Promise<CommitOutcome> {
     if (confirmedBy && transaction.marks!.length === 0) {
       return { kind: 'committed', revision: confirmedBy.revision, nowMs: confirmedBy.nowMs };
     }
-    const [outcome] = await store.commit([transaction]);
+    const [outcome] = await this.#dependencies.store.commit([transaction]);
     return outcome!;
   }
 

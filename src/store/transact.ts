@@ -149,20 +149,24 @@ export class Transact {
 
   /** Starts what can go now. */
   #start(lane: Lane): void {
-    const taken = lane.isBusy ? undefined : takeNext(lane);
-    if (!taken) return this.#lanes.forgetIdle(lane);
-    const lanes = new Set<Lane>();
-    for (const waiting of taken.waiting) for (const each of waiting.lanes) lanes.add(each);
-    if (taken.kind === 'turns') for (const { go } of taken.waiting) go();
-    else this.#startBatch(taken.waiting.filter((waiting) => !failedInOutage(waiting)));
-    // Those in which nothing runs now may go on.
-    for (const each of lanes) if (!each.isBusy) this.#start(each);
+    const starting = [lane];
+    for (let next = starting.pop(); next; next = starting.pop()) {
+      const taken = next.isBusy ? undefined : takeNext(next);
+      if (!taken) {
+        this.#lanes.forgetIdle(next);
+        continue;
+      }
+      const lanes = lanesOf(taken.waiting);
+      if (taken.kind === 'turns') for (const { go } of taken.waiting) go();
+      else this.#startBatch(taken.waiting.filter((waiting) => !failedInOutage(waiting)));
+      // Those in which nothing runs now may go on.
+      for (const each of lanes) if (!each.isBusy) starting.push(each);
+    }
   }
 
   #startBatch(batch: readonly WaitingJob[]): void {
     if (batch.length === 0) return;
-    const lanes = new Set<Lane>();
-    for (const waiting of batch) for (const each of waiting.lanes) lanes.add(each);
+    const lanes = lanesOf(batch);
     for (const each of lanes) each.isBusy = true;
     const jobs = batch.map(({ job }) => job);
     const dependencies = { ...this.#options, time: this.#time, report: this.#options.report ?? (() => undefined) };
@@ -180,6 +184,13 @@ export class Transact {
   }
 }
 
+function lanesOf(waiting: readonly Waiting[]): ReadonlySet<Lane> {
+  const lanes = new Set<Lane>();
+  for (const each of waiting) for (const lane of each.lanes) lanes.add(lane);
+  return lanes;
+}
+
+/** Fails what came before storage was found to be away. */
 function failedInOutage({ lanes, sequence, job }: WaitingJob): boolean {
   const outage = lanes.find((lane) => lane.outage && sequence <= lane.outage.through)?.outage;
   if (outage) job.fail(outage.error);

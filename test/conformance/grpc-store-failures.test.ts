@@ -56,8 +56,8 @@ describe('failures of a client', () => {
   });
 
   test('what was sent and stays unanswered is OUTCOME_UNKNOWN for writes, DEADLINE_EXCEEDED for the rest', async () => {
-    const client = served.client({ deadlineMs: 200 });
-    await client.status();
+    const client = served.client({ deadlineMs: 500 });
+    await whenReady(client);
     inner.isSilent = true;
     const [write, check, read] = await Promise.allSettled([
       client.commit([put('a')]),

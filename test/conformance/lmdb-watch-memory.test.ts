@@ -6,6 +6,8 @@ import { lmdbFixture } from '../support/lmdb-fixture';
 import { WatchReader } from './suite/watch-reader';
 import { committed, everything, put, transaction } from './suite/words';
 
+jest.setTimeout(60_000);
+
 const valueBytes = 1_000_000;
 const count = 60;
 

@@ -16,3 +16,10 @@ describe.each(stores)('random histories: %s', (_name, make, count) => {
     for (const seed of seeds) await runHistory(make, { seed, steps: 200 });
   }, 60_000);
 });
+
+const seeds = seedsOf(8);
+test(`random histories of a store that keeps little of them (seeds from ${seeds[0]})`, async () => {
+  let gone = 0;
+  for (const seed of seeds) gone += await runHistory(lmdbFixture, { seed, steps: 200, isForgetful: true });
+  if (seeds.length > 1) expect(gone).toBeGreaterThan(0);
+}, 60_000);

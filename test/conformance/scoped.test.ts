@@ -1,9 +1,68 @@
 /** One scope of a store among others. */
+import { tenantScope } from '../../src/core/keyspace';
+import { ScopedStore } from '../../src/store/scoped-store';
 import { lmdbFixture } from '../support/lmdb-fixture';
 import { memoryFixture, scopedFixture } from '../support/store-fixtures';
 import { describeStore } from './suite/describe-store';
+import { WatchReader } from './suite/watch-reader';
+import {
+  bytes,
+  checksOnly,
+  committed,
+  conflicted,
+  contents,
+  everything,
+  put,
+  putAll,
+  transaction,
+} from './suite/words';
 
 describeStore('the scoped store over memory', scopedFixture(memoryFixture), {
   cannot: [{ ability: 'reopen', reason: 'the data of the store under it lives in its process' }],
 });
 describeStore('the scoped store over lmdb', scopedFixture(lmdbFixture));
+
+describe('two scopes of one store', () => {
+  test('have the same keys and marks without meeting, and share revisions', async () => {
+    const { store, remove } = await memoryFixture({});
+    const [one, other] = ['a', 'b'].map((tenant) => new ScopedStore(store, tenantScope(tenant, 1))) as [
+      ScopedStore,
+      ScopedStore,
+    ];
+    const watch = await WatchReader.begin(other, [everything]);
+    const marks = [{ key: bytes('m'), value: bytes('done') }];
+    const first = await committed(
+      one,
+      transaction([put('k', 'one')], { checks: [{ key: bytes('k'), revision: 0 }], marks }),
+    );
+    expect(await contents(other)).toEqual({});
+    const second = await committed(
+      other,
+      transaction([put('k', 'other')], { checks: [{ key: bytes('k'), revision: 0 }], marks }),
+    );
+    expect(second.revision).toBeGreaterThan(first.revision);
+    await conflicted(one, { ...checksOnly(), marks });
+    expect([await contents(one), await contents(other)]).toEqual([{ k: 'one' }, { k: 'other' }]);
+    await watch.until(second.revision);
+    expect(watch.words()).toEqual([`put k @${second.revision}`]);
+    await watch.end();
+    await remove();
+  });
+
+  test('one of them closes without the other, and without the store', async () => {
+    const { store, remove } = await memoryFixture({});
+    const [one, other] = [1, 2].map((life) => new ScopedStore(store, tenantScope('a', life))) as [
+      ScopedStore,
+      ScopedStore,
+    ];
+    const watch = await WatchReader.begin(other, [everything]);
+    await one.close();
+    await expect(one.read([everything])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const { revision } = await putAll(other, 'k');
+    await watch.until(revision);
+    expect((await store.status()).revision).toBe(revision);
+    await other.close();
+    await watch.drain();
+    await remove();
+  });
+});

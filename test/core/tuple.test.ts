@@ -16,7 +16,8 @@ describe('escaped parts', () => {
       const key = Buffer.concat([escaped(first), escaped(second)]);
       const one = readEscaped(key, 0);
       const two = readEscaped(key, one.next);
-      expect([one.part, two.part, two.next]).toEqual([first, second, key.length]);
+      const isRight = one.part.equals(first) && two.part.equals(second) && two.next === key.length;
+      expect([isRight, first, second]).toEqual([true, first, second]);
     }
   });
 

@@ -131,7 +131,7 @@ const seed = systemClock.nowMs() % 1_000_000;
 describe(`messages of the store (seed ${seed})`, () => {
   test('any operations survive the wire, in order', () => {
     const random = makeRandom(seed);
-    for (let round = 0; round < 300; round += 1) {
+    for (let round = 0; round < 150; round += 1) {
       const operations = random.list(random.operation);
       expect(sent(operations)).toEqual(operations);
     }
@@ -139,7 +139,7 @@ describe(`messages of the store (seed ${seed})`, () => {
 
   test('any replies survive the wire, in order, errors with their details too', () => {
     const random = makeRandom(seed + 1);
-    for (let round = 0; round < 300; round += 1) {
+    for (let round = 0; round < 150; round += 1) {
       const replies = random.list(random.reply);
       const came = answered(replies);
       expect(came).toEqual(replies);
@@ -157,7 +157,7 @@ describe(`messages of the store (seed ${seed})`, () => {
 
   test('any watch request and batch survive the wire', () => {
     const random = makeRandom(seed + 2);
-    for (let round = 0; round < 300; round += 1) {
+    for (let round = 0; round < 150; round += 1) {
       const afterRevision = random.chance() ? random.number() : undefined;
       const request = {
         ranges: random.list(random.range),

@@ -120,7 +120,7 @@ describe(`tenancy (seed ${seed})`, () => {
 
   test('every key that reaches the store begins with the scope, ends of ranges included, whatever is asked', async () => {
     const { tenant, key } = random(seed + 2);
-    for (let round = 0; round < 500; round += 1) {
+    for (let round = 0; round < 150; round += 1) {
       const scope = tenantScope(tenant(), 1);
       const inner = new RecordingStore();
       const store = new ScopedStore(inner, scope);
@@ -146,7 +146,7 @@ describe(`tenancy (seed ${seed})`, () => {
       const keys = [...inner.reads, ...inner.watches].flatMap(({ start, end }) => (end ? [start, end] : [start]));
       keys.push(...[...transaction!.checks, ...transaction!.writes, ...transaction!.marks!].map((each) => each.key));
       expect(keys).toHaveLength(14);
-      for (const each of keys) expect(each.subarray(0, scope.length)).toEqual(scope);
+      expect(keys.filter((each) => !each.subarray(0, scope.length).equals(scope))).toEqual([]);
       expect(transaction!.scope).toEqual(scope);
       expect(
         inner.reads.map(({ start, end }) => ({

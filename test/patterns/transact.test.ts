@@ -665,6 +665,15 @@ describe('storage that is away', () => {
     expect(await outcomeOf(gateway.transact.run(add('a', 1)))).toBe(1);
   });
 
+  it('fails thousands of solo commands as well', async () => {
+    gateway.store.beforeRead = isAway;
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20_000 }, () => gateway.transact.run(add('a', 1, { isSolo: true }))),
+    );
+    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(gateway.transact.depth).toBe(0);
+  });
+
   it('lets lanes that are joined with the failed one go on', async () => {
     await gateway.transact.run(add('b', 1));
     gateway.store.beforeRead = isAway;

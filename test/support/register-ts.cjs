@@ -1,6 +1,6 @@
 // Lets a child process of a test run our TypeScript as it is: `node -r test/support/register-ts.cjs file.ts`.
 // A module that `-r` loads has to be CommonJS.
-/* eslint-disable @typescript-eslint/no-require-imports, no-undef */
+/* eslint-disable @typescript-eslint/no-require-imports */
 const { readFileSync } = require('node:fs');
 const Module = require('node:module');
 const { transformSync } = require('@swc/core');

@@ -56,7 +56,7 @@ const foreignScopes = [
 export function scopedFixture(make: MakeFixture): MakeFixture {
   const withNeighbours: MakeFixture = async (options) => {
     const inner = await make(options);
-    for (const foreign of foreignScopes) await furnish(new ScopedStore(inner.store, foreign));
+    await Promise.all(foreignScopes.map((foreign) => furnish(new ScopedStore(inner.store, foreign))));
     return inner;
   };
   const wrapped = wrappedFixture(withNeighbours, (store) => new ScopedStore(store, scope));

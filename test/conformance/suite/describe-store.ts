@@ -25,6 +25,8 @@ export interface SuiteOptions {
 
 /** Registers the whole suite for the stores that `makeFixture` makes. */
 export function describeStore(name: string, makeFixture: MakeFixture, { cannot = [] }: SuiteOptions = {}): void {
+  // Waiting is on events; a machine that is busy with other things takes its time for them.
+  jest.setTimeout(30_000);
   describe(name, () => {
     const opened: StoreFixture[] = [];
     afterEach(async () => {

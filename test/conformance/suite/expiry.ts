@@ -303,7 +303,7 @@ function describeSweeper(suite: Suite): void {
   test('while it sweeps, others write: each end is announced once, and nothing that was written is lost', async () => {
     const fixture = await suite.open();
     const { store, clock } = fixture;
-    const keys = Array.from({ length: 300 }, (_, index) => `k${index % 100}/${index}`);
+    const keys = Array.from({ length: 150 }, (_, index) => `k${index % 50}/${index}`);
     const reader = await WatchReader.begin(store, [everything], { afterRevision: (await store.status()).revision });
     for (const [index, key] of keys.entries()) {
       await committed(store, transaction([put(key, 'v', { ttlMs: 1 + (index % 7) })]));

@@ -5,6 +5,7 @@
 import { storeLimits } from '../../../proto/limits';
 import type { Check, KeyRange, Mark, Revision, Transaction, Write } from '../../../proto/store';
 import { systemClock } from '../../../src/core/clock';
+import { isAppError } from '../../../src/core/errors';
 import type { Ids } from '../../../src/core/ids';
 import { makeSeededIds } from '../../../src/core/ids';
 import type { History } from '../../../src/core/keyspace';
@@ -16,6 +17,8 @@ import { advanceUntil, bytes, everything, point, put, someTurns, textOf, transac
 export interface HistoryOptions {
   readonly seed: number;
   readonly steps: number;
+  /** Keeps little history, so that watches from before may find it gone. Default false. */
+  readonly isForgetful?: boolean;
 }
 
 /** The seeds of a run: from a number of this moment on, or the one that the environment names. */
@@ -26,14 +29,21 @@ export function seedsOf(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => first + index);
 }
 
-/** Runs one history on a store of its own. Rejects with the seed, the step and what was wrong. */
-export async function runHistory(make: MakeFixture, { seed, steps }: HistoryOptions): Promise<void> {
-  const fixture = await make({ retention: { markKeepMs } });
+/**
+ * Runs one history on a store of its own. Rejects with the seed, the step and what was wrong. Resolves with the number of watches
+ * that found their history gone.
+ */
+export async function runHistory(make: MakeFixture, options: HistoryOptions): Promise<number> {
+  const { seed, steps, isForgetful = false } = options;
+  const fixture = await make({
+    retention: { markKeepMs, ...(isForgetful && { logKeepMs: 2_000, logBytesMax: 3_000 }) },
+  });
   let step = 0;
   try {
-    const history = await RandomHistory.begin(fixture, makeSeededIds(seed));
+    const history = await RandomHistory.begin(fixture, makeSeededIds(seed), isForgetful);
     for (step = 1; step <= steps; step += 1) await history.step();
     await history.finish();
+    return history.gone;
   } catch (error) {
     throw new Error(`seed ${seed}, step ${step} of ${steps}: ${(error as Error).message}`, { cause: error });
   } finally {
@@ -70,6 +80,8 @@ class RandomHistory {
   readonly #ids: Ids;
   readonly #model: Model;
   readonly #attempts: Attempt[] = [];
+  /** Watches that found their history gone. */
+  gone = 0;
   #main: WatchReader;
   /** What the main watch gave before the store was opened again. */
   #seen: WatchReader['changes'] = [];
@@ -77,15 +89,19 @@ class RandomHistory {
   /** When the store last told its time, by the clock that never goes back. */
   #observed = { nowMs: 0, monotonicMs: 0 };
 
-  private constructor(fixture: StoreFixture, ids: Ids, main: WatchReader) {
+  readonly #isForgetful: boolean;
+
+  private constructor(fixture: StoreFixture, ids: Ids, main: WatchReader, isForgetful: boolean) {
     this.#fixture = fixture;
+    this.#isForgetful = isForgetful;
     this.#ids = ids;
     this.#main = main;
     this.#model = new Model(main.through, markKeepMs);
   }
 
-  static async begin(fixture: StoreFixture, ids: Ids): Promise<RandomHistory> {
-    const history = new RandomHistory(fixture, ids, await WatchReader.begin(fixture.store, [everything]));
+  static async begin(fixture: StoreFixture, ids: Ids, isForgetful: boolean): Promise<RandomHistory> {
+    const main = await WatchReader.begin(fixture.store, [everything]);
+    const history = new RandomHistory(fixture, ids, main, isForgetful);
     await history.#observe();
     return history;
   }
@@ -144,7 +160,10 @@ class RandomHistory {
       } catch (error) {
         throw new Error(`${describe(each)}: ${(error as Error).message}`, { cause: error });
       }
-      if (each.attemptId) this.#attempts.push({ transaction: each, atMs: this.#model.nowMs });
+      const outcome = outcomes[index]!;
+      // Of one that is answered again it is the first time that counts.
+      const atMs = outcome.kind === 'committed' ? outcome.nowMs : this.#model.nowMs;
+      if (each.attemptId) this.#attempts.push({ transaction: each, atMs });
     });
   }
 
@@ -170,7 +189,15 @@ class RandomHistory {
     const { clock, store } = this.#fixture;
     const expiries = this.#model.expiries();
     const toNext = expiries.length > 0 ? this.#any(expiries) - this.#model.nowMs + this.#whole(3) - 1 : 1;
-    const byMs = this.#any([1, toNext, toNext, toNext, 250, 1_000, 1 + this.#whole(3_000)]);
+    const byMs = this.#any([
+      1,
+      toNext,
+      toNext,
+      toNext,
+      250,
+      1_000,
+      this.#isForgetful ? 40_000 : 1 + this.#whole(3_000),
+    ]);
     const way = this.#whole(10);
     // Timers fire; or time has passed and none has fired yet; or somebody sets the machine's clock back.
     if (way < 5) clock.advance(byMs);
@@ -201,24 +228,27 @@ class RandomHistory {
 
   /** Reads some watches a little, where there is something to read. */
   async #pull(): Promise<void> {
-    for (const { reader, ranges } of this.#followers) {
+    for (const follower of [...this.#followers]) {
+      const { reader, ranges } = follower;
       const isWaiting = this.#model.changes.some(
         ({ key, revision }) => revision > reader.through && ranges.some((range) => isIn(range, key)),
       );
-      if (isWaiting && this.#chance(0.5)) await reader.next();
+      if (isWaiting && this.#chance(0.5)) await this.#unlessGone(follower, reader.next());
     }
     if (this.#chance(0.5)) await this.#catchUp();
   }
 
   async #reopen(): Promise<void> {
     await this.#endFollowers();
+    await this.#catchUp();
     await this.#main.end();
     this.#seen = this.#allSeen();
     const afterRevision = this.#main.through;
     await this.#fixture.reopen!();
     // Its time goes on from where it was.
     this.#observed = { nowMs: this.#model.nowMs, monotonicMs: this.#fixture.clock.monotonicMs() };
-    this.#main = new WatchReader(this.#fixture.store, [everything], { afterRevision });
+    // Begun at once: history may not be kept for long.
+    this.#main = await WatchReader.begin(this.#fixture.store, [everything], { afterRevision });
     await this.#observe();
   }
 
@@ -254,8 +284,9 @@ class RandomHistory {
     if (this.#followers.length === 0) return;
     await this.#catchUp();
     const through = this.#model.changes.at(-1)!.revision;
-    for (const { reader, ranges, keysOnly, after } of this.#followers) {
-      await reader.until(through);
+    for (const follower of [...this.#followers]) {
+      const { reader, ranges, keysOnly, after } = follower;
+      if (!(await this.#unlessGone(follower, reader.until(through)))) continue;
       const expected = this.#allSeen().filter(
         ({ key, revision }) => revision > after && revision <= through && ranges.some((range) => isIn(range, key)),
       );
@@ -265,6 +296,24 @@ class RandomHistory {
       await reader.end();
     }
     this.#followers = [];
+  }
+
+  /** Whether a watch has what it was pulled for; it may have been too slow for the history that is kept, and is then dropped. */
+  async #unlessGone(follower: Follower, pulled: Promise<unknown>): Promise<boolean> {
+    try {
+      await pulled;
+      return true;
+    } catch (error) {
+      if (!this.#isForgetful || !isAppError(error, 'HISTORY_GONE')) throw error;
+      const { oldestRevision } = await this.#fixture.store.status();
+      const { through } = follower.reader;
+      if (oldestRevision <= through)
+        throw new Error(`history after ${through} is gone, though ${oldestRevision} is kept`);
+      same('the oldest revision that HISTORY_GONE names', error.details['oldest'], oldestRevision);
+      this.#followers = this.#followers.filter((each) => each !== follower);
+      this.gone += 1;
+      return false;
+    }
   }
 
   // --- chance ------------------------------------------------------------------------------------------------------

@@ -2,18 +2,19 @@
 import type { Revision, Store } from '../../../proto/store';
 import type { Suite } from './fixture';
 import { WatchReader } from './watch-reader';
-import { bytes, committed, everything, put, putAll, span, textOf, transaction } from './words';
+import { asCommitted, bytes, committed, everything, put, putAll, span, textOf, transaction } from './words';
 
 const valueBytes = 60_000;
 
-/** Commits values of which a few dozen are more than waits for one reader. */
+/** Commits values of which a few dozen are more than waits for one reader; each is a commit of its own. */
 async function commitMany(store: Store, count: number, from = 0): Promise<Revision[]> {
-  const revisions: Revision[] = [];
-  for (let index = from; index < from + count; index += 1) {
-    const value = Buffer.alloc(valueBytes, index % 251);
-    revisions.push((await committed(store, transaction([put(`k${index % 9}`, value), put(`n${index}`, '')]))).revision);
-  }
-  return revisions;
+  const outcomes = await store.commit(
+    Array.from({ length: count }, (_, index) => {
+      const number = from + index;
+      return transaction([put(`k${number % 9}`, Buffer.alloc(valueBytes, number % 251)), put(`n${number}`, '')]);
+    }),
+  );
+  return outcomes.map((outcome) => asCommitted(outcome).revision);
 }
 
 /** That what a reader has are the values of `commitMany`, each whole and in order. */

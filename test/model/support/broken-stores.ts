@@ -1,5 +1,5 @@
 /** Stores with the faults that people make by hand, to show that the models find them. Each stands between a gateway and its store. */
-import type { Change, CommitOutcome, Entry, Store, Transaction, WatchOptions } from '../../../proto/store';
+import type { CommitOutcome, Entry, Store, Transaction } from '../../../proto/store';
 import { isAppError } from '../../../src/core/errors';
 
 export type Breakage = (store: Store) => Store;
@@ -99,23 +99,24 @@ export function lateExpiry(lateMs: number): Breakage {
   });
 }
 
-const watching =
-  (change: (options: WatchOptions) => WatchOptions, batch: (changes: readonly Change[]) => readonly Change[]): Breakage =>
-  (store) => ({
-    ...withCommit(store, (transactions, options) => store.commit(transactions, options)),
-    watch: async function* (ranges, options = {}) {
-      for await (const each of store.watch(ranges, change(options))) yield { ...each, changes: batch(each.changes) };
-    },
-  });
+function withWatch(store: Store, watch: Store['watch']): Store {
+  return { ...withCommit(store, (transactions, options) => store.commit(transactions, options)), watch };
+}
 
 /** Goes on one revision too late. */
-export const resumesLate = watching(
-  (options) => ({ ...options, ...(options.afterRevision ? { afterRevision: options.afterRevision + 1 } : {}) }),
-  (changes) => changes,
-);
+export const resumesLate: Breakage = (store) =>
+  withWatch(store, async function* (ranges, options = {}) {
+    const { revision } = await store.status();
+    const { afterRevision = revision } = options;
+    const late = afterRevision === 0 ? 0 : Math.min(afterRevision + 1, revision);
+    yield* store.watch(ranges, { ...options, afterRevision: late });
+  });
 
 /** Takes the changes of one commit for one change. */
-export const oneChangeACommit = watching(
-  (options) => options,
-  (changes) => changes.filter(({ revision }, index) => revision !== changes[index - 1]?.revision),
-);
+export const oneChangeACommit: Breakage = (store) =>
+  withWatch(store, async function* (ranges, options) {
+    for await (const batch of store.watch(ranges, options)) {
+      const changes = batch.changes.filter(({ revision }, index, all) => revision !== all[index - 1]?.revision);
+      yield { ...batch, changes };
+    }
+  });
