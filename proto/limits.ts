@@ -18,6 +18,8 @@ export const limits = {
   transactChecksMax: 100,
   transactWritesMax: 100,
   counterShardsMax: 64,
+  /** Levels of lists and objects in JSON that is read or written as such; past a few thousand, writing it out would exhaust the stack. */
+  jsonDepthMax: 500,
   ttlMsMax: 3_153_600_000_000,
 } as const;
 
@@ -32,6 +34,8 @@ export const storeLimits = {
   commitTransactionsMax: 1_024,
   readRangesMax: 2_048,
   rangeEntriesMax: 10_000,
+  /** Keys and values that one read brings; past it the read is refused. */
+  readBytesMax: 8_388_608,
   /** Keys and values that one range brings, where it has no smaller bound of its own. */
   rangeBytesMax: 4_194_304,
   /** A mark's key behind its scope. */

@@ -5,9 +5,6 @@ import type { KvValue, KvValueInput } from '../schema/kv';
 import { invalidArgument } from '../src/core/errors';
 import { requireBase64, requireText } from '../src/core/input';
 
-/** Levels of lists and objects in JSON that is read or written as such; past a few thousand, writing it out would exhaust the stack. */
-const jsonDepthMax = 500;
-
 /** Computes only what is asked for. */
 export class KvValueView implements KvValue {
   readonly #bytes: Buffer;
@@ -24,7 +21,8 @@ export class KvValueView implements KvValue {
   get json(): unknown {
     const { text } = this;
     if (text === null) return null;
-    if (nestsTooDeep(text)) throw invalidArgument('json', `nests deeper than ${jsonDepthMax} levels: ask for text`);
+    if (nestsTooDeep(text))
+      throw invalidArgument('json', `nests deeper than ${limits.jsonDepthMax} levels: ask for text`);
     try {
       return JSON.parse(text);
     } catch {
@@ -63,7 +61,7 @@ function jsonText(field: string, json: unknown): string {
     }
     return value;
   };
-  const tooDeep = invalidArgument(field, `nests deeper than ${jsonDepthMax} levels`);
+  const tooDeep = invalidArgument(field, `nests deeper than ${limits.jsonDepthMax} levels`);
   try {
     const text = JSON.stringify(json, refuseUnfaithful);
     if (nestsTooDeep(text)) throw tooDeep;
@@ -78,7 +76,7 @@ const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Counts brackets outside of strings: also right for what is not JSON, where it does not matter. */
 function nestsTooDeep(text: string): boolean {
-  if (text.length <= 2 * jsonDepthMax) return false;
+  if (text.length <= 2 * limits.jsonDepthMax) return false;
   let depth = 0;
   let isInString = false;
   for (let at = 0; at < text.length; at += 1) {
@@ -88,7 +86,7 @@ function nestsTooDeep(text: string): boolean {
     else if (isInString) continue;
     else if (code === openList || code === openObject) {
       depth += 1;
-      if (depth > jsonDepthMax) return true;
+      if (depth > limits.jsonDepthMax) return true;
     } else if (code === closeList || code === closeObject) depth -= 1;
   }
   return false;

@@ -1,6 +1,7 @@
 /** What one range brings of the rows in it: the same for every engine. */
 import { storeLimits } from '../proto/limits';
 import type { Entry, KeyRange, RangeResult } from '../proto/store';
+import { invalidArgument } from '../src/core/errors';
 import type { RowHead } from './judge';
 import { isExpired } from './judge';
 
@@ -27,6 +28,22 @@ export function collectRange(rows: Iterable<FoundRow>, range: KeyRange, nowMs: n
     entries.push({ key: row.key, value, revision: row.head.revision, expiresAtMs: row.head.expiresAtMs });
   }
   return { entries, more: false };
+}
+
+/** Reads range after range. Throws INVALID_ARGUMENT where they bring too much together, before it is all in memory. */
+export function readRanges(
+  ranges: readonly KeyRange[],
+  readOne: (range: KeyRange) => RangeResult,
+): readonly RangeResult[] {
+  const { readBytesMax } = storeLimits;
+  let bytes = 0;
+  return ranges.map((range) => {
+    const result = readOne(range);
+    for (const { key, value } of result.entries) bytes += key.length + value.length;
+    if (bytes > readBytesMax)
+      throw invalidArgument('ranges', `bring more than ${readBytesMax} bytes together: ask for fewer`);
+    return result;
+  });
 }
 
 /** Whether a range can hold a key at all. */

@@ -99,6 +99,7 @@ export class LocalStore implements Store {
     this.#refuseIfOver();
     const { name, storeId, epoch } = this.#engine;
     const { revision, oldestRevision } = this.#engine.state();
+    this.#hub.noteSeen(revision);
     const nodes = [{ id: storeId, address: this.#address, role: 'leader' as const }];
     return { engine: name, storeId, epoch, revision, nowMs: this.#time.nowMs(), oldestRevision, nodes };
   }

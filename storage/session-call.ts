@@ -11,7 +11,7 @@ import { Gatherer, decodeClientMessage, encodeHello } from '../proto/wire';
 import type { Hello, Operation, OperationBody, Reply, ReplyBody } from '../proto/wire';
 import { toStatus } from '../proto/wire-failure';
 import type { FailureStatus } from '../proto/wire-failure';
-import { AppError, toAppError } from '../src/core/errors';
+import { AppError, answerTooLarge, toAppError } from '../src/core/errors';
 
 /** Operations open at once on one stream, past which it is not read. */
 const runningMax = 16_384;
@@ -149,9 +149,13 @@ export class SessionCall {
   }
 }
 
-/** An answer that is too large for a message. A commit is done by then: what it wrote must still be said. */
-function withoutWhatIsLarge(body: ReplyBody, error: AppError): ReplyBody {
-  if (body.kind !== 'commit') return { kind: 'failure', error, notBegun: false };
+/**
+ * An answer that is too large for a message. A commit is done by then: what it wrote must still be said. Its conflicts, which
+ * wrote nothing, are `answerTooLarge`: committed one by one they may fit.
+ */
+function withoutWhatIsLarge(body: ReplyBody, cause: AppError): ReplyBody {
+  if (body.kind !== 'commit') return { kind: 'failure', error: cause, notBegun: false };
+  const error = answerTooLarge('what stands under the checked keys is more than one answer takes', cause);
   return {
     kind: 'commit',
     outcomes: body.outcomes.map((each) => (each.kind === 'conflict' ? { kind: 'failed', error } : each)),

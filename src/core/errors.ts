@@ -74,6 +74,15 @@ export function invalidArgument(field: string, rule: string): AppError {
   return new AppError('INVALID_ARGUMENT', `${field} ${rule}`, { details: { field } });
 }
 
+/** An answer that a message cannot hold, though what was asked for is sound: asked for in smaller parts, it may. */
+export function answerTooLarge(message: string, cause: unknown): AppError {
+  return new AppError('OVERLOADED', message, { cause, details: { isAnswerTooLarge: true } });
+}
+
+export function isAnswerTooLarge(error: AppError): boolean {
+  return error.details['isAnswerTooLarge'] === true;
+}
+
 export function isAppError(value: unknown, code?: FailureCode): value is AppError {
   return value instanceof AppError && (code === undefined || value.code === code);
 }

@@ -132,15 +132,13 @@ export class Kv {
     requireCount('keys', keys, { min: 0, max: limits.getManyKeysMax });
     if (keys.length === 0) return [];
     const ranges = keys.map((key, index) => ({ start: requireKey(`keys[${index}]`, key) }));
-    const { results } = await this.#store.read(ranges, { consistency });
+    const { results } = await this.#store.read(ranges, { consistency }).catch((error: unknown) => {
+      // The keys are sound, so that it can only be what they bring: it was refused before it was all read.
+      throw isAppError(error, 'INVALID_ARGUMENT') ? tooMuch() : error;
+    });
     const entries = results.map(({ entries: [entry] }) => entry);
     const bytes = entries.reduce((sum, entry) => sum + (entry ? entry.key.length + entry.value.length : 0), 0);
-    if (bytes > limits.pageBytesMax) {
-      throw invalidArgument(
-        'keys',
-        `hold ${bytes} bytes together, at most ${limits.pageBytesMax} fit one answer: ask for fewer`,
-      );
-    }
+    if (bytes > limits.pageBytesMax) throw tooMuch();
     return entries.map((entry) => entry && fromStored(entry));
   }
 
@@ -291,6 +289,11 @@ export function decideRefusal(checks: readonly Check[], current: ReadonlyMap<str
 }
 
 /** Deletes whatever is there, and says whether there was something. */
+function tooMuch(): AppError {
+  const rule = `hold more than ${limits.pageBytesMax} bytes together, which is what one answer takes: ask for fewer`;
+  return invalidArgument('keys', rule);
+}
+
 export function decideDelete(view: View, key: Buffer): KvVerdict {
   const wasPresent = view.get(key) !== undefined;
   if (wasPresent) view.delete(key, history);

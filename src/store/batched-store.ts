@@ -18,7 +18,7 @@ import type {
   WatchBatch,
   WatchOptions,
 } from '../../proto/store';
-import { AppError, isAppError, toAppError } from '../core/errors';
+import { AppError, isAnswerTooLarge, isAppError, toAppError } from '../core/errors';
 
 /** What one call's members may weigh together: half of a message, the rest is for what surrounds it. */
 const weightMax = storeLimits.messageBytesMax / 2;
@@ -68,7 +68,8 @@ export class BatchedStore implements Store {
     this.#refuseIfClosed();
     if (options.signal) return this.#store.commit(transactions, options);
     try {
-      return await this.#wait(this.#commits.load(transactions));
+      const outcomes = await this.#wait(this.#commits.load(transactions));
+      return outcomes.some(isTooLarge) ? await this.#wait(this.#oneByOne(transactions, outcomes)) : outcomes;
     } catch (error) {
       // Of a commit that changes nothing nothing can be unknown; another one of the same call was.
       if (isAppError(error, 'OUTCOME_UNKNOWN') && !transactions.some(hasEffect)) {
@@ -89,6 +90,18 @@ export class BatchedStore implements Store {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  /** Conflicts that brought more than one answer takes together, each committed again by itself: they wrote nothing. */
+  async #oneByOne(
+    transactions: readonly Transaction[],
+    outcomes: readonly CommitOutcome[],
+  ): Promise<readonly CommitOutcome[]> {
+    return Promise.all(
+      outcomes.map(async (outcome, index) =>
+        isTooLarge(outcome) ? (await this.#store.commit([transactions[index]!]))[0]! : outcome,
+      ),
+    );
   }
 
   /** Calls of this turn are not on their way yet: they go first. */
@@ -184,6 +197,10 @@ function weighTransaction({ checks, writes, marks }: Transaction): number {
   for (const write of writes) bytes += write.key.length + (write.kind === 'put' ? write.value.length : 0);
   for (const mark of marks ?? []) bytes += mark.key.length + mark.value.length;
   return bytes;
+}
+
+function isTooLarge(outcome: CommitOutcome): boolean {
+  return outcome.kind === 'failed' && isAnswerTooLarge(outcome.error);
 }
 
 function hasEffect({ writes, marks }: Transaction): boolean {

@@ -6,6 +6,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type {
+  Change,
   CommitOptions,
   CommitOutcome,
   KeyRange,
@@ -29,6 +30,8 @@ export class ScopedStore implements Store {
   readonly #scope: Buffer;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  /** One object for one change, however many watches show it: who is given the same can share what is made of it. */
+  readonly #shown = new WeakMap<Change, Change>();
 
   constructor(store: Store, scope: Buffer) {
     assertInvariant(scope.length > 0, 'a scope has a prefix');
@@ -78,7 +81,7 @@ export class ScopedStore implements Store {
         ...options,
         signal,
       })) {
-        yield { changes: changes.map((change) => this.#outside(change)), revision, nowMs };
+        yield { changes: changes.map((change) => this.#change(change)), revision, nowMs };
       }
     } finally {
       release();
@@ -137,6 +140,12 @@ export class ScopedStore implements Store {
       entries: outcome.entries.map((entry) => this.#outside(entry)),
       marks: outcome.marks.map((mark) => this.#outside(mark)),
     };
+  }
+
+  #change(change: Change): Change {
+    let shown = this.#shown.get(change);
+    if (!shown) this.#shown.set(change, (shown = this.#outside(change)));
+    return shown;
   }
 
   #outside<Keyed extends { readonly key: Buffer }>(keyed: Keyed): Keyed {

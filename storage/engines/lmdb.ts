@@ -12,6 +12,7 @@ import type { KeyRange, Revision, Transaction } from '../../proto/store';
 import { AppError, assertInvariant } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
 import { AttemptTable } from '../attempt-table';
+import { readRanges } from '../collect-range';
 import { EngineFailure, defaultRetention } from '../engine';
 import type {
   Applied,
@@ -104,7 +105,7 @@ class LmdbEngine implements Engine {
 
   read(ranges: readonly KeyRange[], nowMs: number): SnapshotRead {
     return this.#onSnapshot(() => ({
-      results: ranges.map((range) => this.#rows.range(range, nowMs)),
+      results: readRanges(ranges, (range) => this.#rows.range(range, nowMs)),
       revision: this.#storedMeta().revision,
     }));
   }

@@ -6,7 +6,7 @@
 import type { Change, KeyRange, MarkEntry, Revision, Transaction } from '../../proto/store';
 import { AttemptTable } from '../attempt-table';
 import type { FoundRow } from '../collect-range';
-import { collectRange, isEmptyRange } from '../collect-range';
+import { collectRange, isEmptyRange, readRanges } from '../collect-range';
 import { defaultRetention, historyGone } from '../engine';
 import type { Applied, CommitChanges, Engine, EngineState, Group, LogPage, RetentionOptions } from '../engine';
 import { isExpired, judgeTransaction, removal } from '../judge';
@@ -71,7 +71,7 @@ class MemoryEngine implements Engine {
 
   read(ranges: readonly KeyRange[], nowMs: number): ReturnType<Engine['read']> {
     return {
-      results: ranges.map((range) => collectRange(this.#rowsIn(range), range, nowMs)),
+      results: readRanges(ranges, (range) => collectRange(this.#rowsIn(range), range, nowMs)),
       revision: this.#revision,
     };
   }

@@ -249,7 +249,7 @@ describe('sessions', () => {
       { checks: [], writes: [put] },
       { checks, writes: [{ ...put, key: Buffer.from('never') }] },
     ]);
-    expect(outcomes).toMatchObject([{ kind: 'committed' }, { kind: 'failed', error: { code: 'INVALID_ARGUMENT' } }]);
+    expect(outcomes).toMatchObject([{ kind: 'committed' }, { kind: 'failed', error: { code: 'OVERLOADED' } }]);
     expect((await client.read([{ start: Buffer.from('never') }])).results[0]!.entries).toEqual([]);
     expect((await client.read([{ ...all, limit: 10 }])).results[0]!.more).toBe(true);
   });

@@ -3,7 +3,7 @@ import type { Tracer } from '@opentelemetry/api';
 import { storeLimits } from '../../proto/limits';
 import type { CommitOutcome, KeyRange, ReadOptions, ReadResult, Transaction } from '../../proto/store';
 import { ManualClock } from '../../src/core/clock';
-import { AppError } from '../../src/core/errors';
+import { AppError, answerTooLarge } from '../../src/core/errors';
 import { BatchedStore } from '../../src/store/batched-store';
 import { makeTracedStore } from '../../src/store/traced-store';
 import { TinyStore } from '../support/tiny-store';
@@ -20,6 +20,7 @@ const codeOf = (result: PromiseSettledResult<unknown>): string =>
 class CountingStore extends TinyStore {
   readonly reads: { readonly ranges: number; readonly consistency: string | undefined }[] = [];
   readonly commits: number[] = [];
+  judge = (outcomes: readonly CommitOutcome[]): readonly CommitOutcome[] => outcomes;
   failure: AppError | undefined;
 
   override read(ranges: readonly KeyRange[], options?: ReadOptions): Promise<ReadResult> {
@@ -33,7 +34,7 @@ class CountingStore extends TinyStore {
     this.commits.push(transactions.length);
     if (transactions.length > storeLimits.commitTransactionsMax)
       return Promise.reject(new AppError('INVALID_ARGUMENT', 'too many'));
-    return this.failure ? Promise.reject(this.failure) : super.commit(transactions);
+    return this.failure ? Promise.reject(this.failure) : super.commit(transactions).then(this.judge);
   }
 }
 
@@ -113,6 +114,26 @@ describe('the batched store', () => {
     const commits = await Promise.allSettled([store.commit([put(2)]), store.commit(tooMany), store.commit([put(3)])]);
     expect(commits.map(codeOf)).toEqual(['ok', 'INVALID_ARGUMENT', 'ok']);
     expect(inner.revision).toBe(2);
+  });
+
+  test('conflicts that are too large for one answer together are asked for one by one', async () => {
+    const error = answerTooLarge('too large', undefined);
+    inner.judge = (outcomes) =>
+      outcomes.length === 1
+        ? outcomes
+        : outcomes.map((each) => (each.kind === 'conflict' ? { kind: 'failed', error } : each));
+    const guarded = (index: number): Transaction => ({ ...put(index), checks: [{ key: keyOf(index), revision: 9 }] });
+    const [one, two, three] = await Promise.all([
+      store.commit([put(1)]),
+      store.commit([guarded(2), put(3)]),
+      store.commit([guarded(4)]),
+    ]);
+    expect([one, two, three].map((outcomes) => outcomes.map(({ kind }) => kind))).toEqual([
+      ['committed'],
+      ['conflict', 'committed'],
+      ['conflict'],
+    ]);
+    expect([inner.commits, inner.revision]).toEqual([[4, 1, 1], 2]);
   });
 
   test('a failure of the store is one of all, and of a commit that changes nothing nothing is unknown', async () => {
