@@ -93,7 +93,7 @@ async function runAll({ chosen, world, format, json }: CommandLine): Promise<voi
   const machine = lookAtMachine(world);
   const lines = [
     ...machineLines(machine),
-    `${world.options.rounds} rounds of ${world.options.seconds} s a case; medians`,
+    `rounds of each case: ${world.options.rounds}, of ${world.options.seconds} s; medians are shown`,
   ];
   process.stdout.write(`${lines.map((line) => (format === 'markdown' ? `- ${line}` : line)).join('\n')}\n\n`);
   if (format === 'text') process.stdout.write(`${legend}\n`);

@@ -98,8 +98,10 @@ export class LocalStore implements Store {
   async status(): Promise<StoreStatus> {
     this.#refuseIfOver();
     const { name, storeId, epoch } = this.#engine;
-    const { revision, oldestRevision } = this.#engine.state();
-    this.#hub.noteSeen(revision);
+    const { revision: acknowledged, oldestRevision } = this.#engine.state();
+    this.#hub.noteSeen(acknowledged);
+    // A read may have shown a newer state than the last one that was acknowledged; revisions are never seen to go back.
+    const revision = this.#hub.seen;
     const nodes = [{ id: storeId, address: this.#address, role: 'leader' as const }];
     return { engine: name, storeId, epoch, revision, nowMs: this.#time.nowMs(), oldestRevision, nodes };
   }
@@ -113,7 +115,9 @@ export class LocalStore implements Store {
 
   #judge(transactions: readonly Transaction[], faults: readonly (AppError | undefined)[]): readonly CommitOutcome[] {
     const sound = transactions.filter((_, index) => !faults[index]);
-    const judged = this.#engine.judge(sound, this.#time.nowMs())[Symbol.iterator]();
+    const outcomes = this.#engine.judge(sound, this.#time.nowMs());
+    for (const outcome of outcomes) if (outcome.kind !== 'failed') this.#hub.noteSeen(outcome.revision);
+    const judged = outcomes[Symbol.iterator]();
     return faults.map((error) => (error ? { kind: 'failed', error } : judged.next().value!));
   }
 

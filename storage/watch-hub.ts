@@ -28,7 +28,6 @@ export class WatchHub {
   readonly #watchers = new Set<Watcher>();
   /** Everything through it was offered to the watchers. */
   #published: Revision;
-  /** The newest revision that any caller has been told of. */
   #seen: Revision;
   #cancelTick: CancelTimer | undefined;
   #failure: AppError | undefined;
@@ -37,6 +36,11 @@ export class WatchHub {
   constructor(options: WatchHubOptions) {
     this.#options = options;
     this.#published = this.#seen = options.engine.state().revision;
+  }
+
+  /** The newest revision that any caller has been told of. */
+  get seen(): Revision {
+    return this.#seen;
   }
 
   /** A read has shown a state that may be newer than what was published: a watch may begin there. */

@@ -23,6 +23,7 @@ export interface RateRow {
   readonly name: string;
   /** Medians of the rounds. */
   readonly measured: Measured;
+  readonly rounds: readonly Measured[];
   /** (highest - lowest) / median of the rates of the rounds. */
   readonly spread: number;
   readonly ratios: readonly Ratio[];

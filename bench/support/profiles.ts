@@ -5,12 +5,16 @@ import { table } from './table';
 import type { Format } from './table';
 import type { World } from './world';
 
+interface Frame {
+  readonly functionName: string;
+  readonly url: string;
+  /** From 0. */
+  readonly lineNumber: number;
+}
+
 /** A profile as V8 writes it, as far as it is read here. */
 interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-  }[];
+  readonly nodes: readonly { readonly id: number; readonly callFrame: Frame }[];
   readonly samples: readonly number[];
   /** Microseconds between the samples. */
   readonly timeDeltas: readonly number[];
@@ -33,37 +37,70 @@ export function showProfiles(folder: string, world: World, format: Format): stri
 }
 
 function showProfile(profile: CpuProfile, format: Format): string {
-  const usByFunction = selfTimes(profile);
-  const totalUs = [...usByFunction.values()].reduce((sum, us) => sum + us, 0);
-  const rows = [...usByFunction]
+  const usByFrame = selfTimes(profile);
+  const usByPart = new Map<string, number>();
+  const usByName = new Map<string, number>();
+  for (const [frame, us] of usByFrame) {
+    add(usByPart, partOf(frame), us);
+    add(usByName, nameOf(frame), us);
+  }
+  const title = 'Share of busy time';
+  const parts = table(['Part of the program', title], shares(usByPart), format);
+  const functions = table(['Function', title], shares(usByName).slice(0, functionsShown), format);
+  return `${parts}\n\n${functions}`;
+}
+
+function add(times: Map<string, number>, name: string, us: number): void {
+  times.set(name, (times.get(name) ?? 0) + us);
+}
+
+/** Largest first; what is under half a percent is left out. */
+function shares(times: ReadonlyMap<string, number>): string[][] {
+  const totalUs = [...times.values()].reduce((sum, us) => sum + us, 0);
+  return [...times]
+    .filter(([, us]) => us >= totalUs / 200)
     .sort(([, a], [, b]) => b - a)
-    .slice(0, functionsShown)
     .map(([name, us]) => [name, `${((us / totalUs) * 100).toFixed(1)} %`]);
-  return table(['Function', 'Share of busy time'], rows, format);
 }
 
 /** Time spent in each function itself, without what it called; idle time is left out. */
-function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): Map<string, number> {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
-  const times = new Map<string, number>();
+function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): Map<Frame, number> {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const wholeUs = timeDeltas.reduce((sum, us) => sum + us, 0);
   const skippedUs = wholeUs > 2 * startUs ? startUs : 0;
+  const times = new Map<Frame, number>();
   let atUs = 0;
   for (const [index, sample] of samples.entries()) {
     const us = timeDeltas[index] ?? 0;
     atUs += us;
-    const name = names.get(sample)!;
-    if (atUs > skippedUs && !idleNames.has(name)) times.set(name, (times.get(name) ?? 0) + us);
+    const frame = frames.get(sample)!;
+    if (atUs > skippedUs && !idleNames.has(frame.functionName)) times.set(frame, (times.get(frame) ?? 0) + us);
   }
   return times;
 }
 
-function nameOf({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string {
-  const name = functionName === '' ? 'anonymous' : functionName;
-  if (url === '') return name;
-  const place = url
-    .replace(/^file:\/\//, '')
-    .replace(/^.*\/node_modules\//, '')
-    .replace(/^.*\/dist\//, '');
-  return `${name} ${place}:${lineNumber + 1}`;
+/** The file without what lies before the program or the package. */
+function fileOf({ url }: Frame): string {
+  return url.replace(/^file:\/\//, '').replace(/^.*\/(node_modules|dist)\//, '');
+}
+
+function nameOf(frame: Frame): string {
+  const name = frame.functionName === '' ? 'anonymous' : frame.functionName;
+  return frame.url === '' ? name : `${name} ${fileOf(frame)}:${frame.lineNumber + 1}`;
+}
+
+/** A package, a folder of ours, Node's own JavaScript, or native code. */
+function partOf(frame: Frame): string {
+  const { url, functionName } = frame;
+  if (functionName === '(garbage collector)') return 'garbage collection';
+  if (url === '' || functionName === '(program)') return 'native code: system calls, V8, libraries';
+  if (url.startsWith('node:')) return "Node's JavaScript";
+  const file = fileOf(frame);
+  if (url.includes('/node_modules/'))
+    return file
+      .split('/')
+      .slice(0, file.startsWith('@') ? 2 : 1)
+      .join('/');
+  const folder = file.slice(0, file.lastIndexOf('/'));
+  return folder === '' ? 'compiled queries' : folder;
 }

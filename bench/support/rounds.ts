@@ -9,7 +9,7 @@ import type { World } from './world';
 
 export interface Candidate {
   readonly name: string;
-  /** What is measured, and runs `spec` with its own processes' ids put in. */
+  /** Runs it once, with the ids of its own processes put into the spec. */
   readonly run: (spec: RunSpec) => Promise<Measured>;
 }
 
@@ -18,7 +18,7 @@ export interface RoundsOptions {
   readonly candidates: readonly Candidate[];
 }
 
-/** Longer than any warm-up after the first: code is compiled, memory is laid out. */
+/** The first time code is still to be compiled, and connections are new. */
 const firstWarmMs = 2_000;
 const laterWarmMs = 300;
 
@@ -53,9 +53,10 @@ export class Rounds {
   }
 
   row(name: string, { ratios = [], targets = [] }: { ratios?: Ratio[]; targets?: Target[] } = {}): RateRow {
-    const rates = this.#roundsOf(name).map(({ perSecond }) => perSecond);
+    const rounds = this.#roundsOf(name);
+    const rates = rounds.map(({ perSecond }) => perSecond);
     const spread = (Math.max(...rates) - Math.min(...rates)) / median(rates);
-    return { name, measured: this.of(name), spread, ratios, targets };
+    return { name, measured: this.of(name), rounds, spread, ratios, targets };
   }
 
   #add(name: string, measured: Measured): void {

@@ -9,9 +9,9 @@ type Cells = readonly string[];
 export function showReport({ name, title }: Pick<Bench, 'name' | 'title'>, report: Report, format: Format): string {
   const heading = format === 'markdown' ? `### ${title}` : `${title} (${name})`;
   const parts = [heading];
-  if (report.rates.length > 0) parts.push(table(rateTitles(report.rates), report.rates.map(rateCells), format));
+  if (report.rates.length > 0) parts.push(table(rateTitles, report.rates.map(rateCells), format));
   if (report.values.length > 0) parts.push(table(valueTitles, report.values.map(valueCells), format));
-  if (report.notes.length > 0) parts.push(report.notes.join(format === 'markdown' ? '\n' : '\n'));
+  if (report.notes.length > 0) parts.push(report.notes.join('\n'));
   return `${parts.join(format === 'markdown' ? '\n\n' : '\n')}\n`;
 }
 
@@ -34,19 +34,17 @@ export function table(titles: Cells, rows: readonly Cells[], format: Format): st
 
 const cpuNames = ['gateway', 'storage', 'client'] as const;
 
-function rateTitles(_: readonly RateRow[]): string[] {
-  return [
-    'Case',
-    'Per second',
-    'p50 ms',
-    'p99 ms',
-    ...cpuNames.map((name) => `CPU ${name}`),
-    'Spread',
-    'Ratio',
-    'Target',
-    'Met',
-  ];
-}
+const rateTitles = [
+  'Case',
+  'Per second',
+  'p50 ms',
+  'p99 ms',
+  ...cpuNames.map((name) => `CPU ${name}`),
+  'Spread',
+  'Ratio',
+  'Target',
+  'Met',
+];
 
 function rateCells({ name, measured, spread, ratios, targets }: RateRow): string[] {
   return [

@@ -15,6 +15,7 @@ import {
   readdirSync,
   renameSync,
   statSync,
+  statfsSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -31,6 +32,8 @@ export interface DirectoryMark {
   readonly isComplete: boolean;
 }
 
+/** What a new directory needs on its disk. */
+const freshBytesMin = 5_242_880;
 const markFile = 'norigate.json';
 const dataFile = 'data.mdb';
 
@@ -44,6 +47,7 @@ export function prepareDirectory(directory: string, ids: Ids): DirectoryMark {
     throw new AppError('INTERNAL', `the data directory ${directory} cannot be made: ${(error as Error).message}`);
   }
   const mark = readMark(directory);
+  if (!mark?.isComplete) requireRoom(directory);
   if (!mark) {
     refuseForeign(directory);
     const fresh = { format: directoryFormat, storeId: ids.uuid(), isComplete: false };
@@ -92,6 +96,15 @@ function writeMark(directory: string, mark: DirectoryMark): void {
   const folder = openSync(directory, 'r');
   fsyncSync(folder);
   closeSync(folder);
+}
+
+/** LMDB maps new files before it has room for them: without any, the process would end with a signal. */
+function requireRoom(directory: string): void {
+  const { bavail, bsize } = statfsSync(directory);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= freshBytesMin) return;
+  const rule = `has ${freeBytes} bytes free, at least ${freshBytesMin} are needed to begin`;
+  throw new AppError('UNAVAILABLE', `the disk of the data directory ${directory} ${rule}`);
 }
 
 /** A directory without our mark must hold nothing but sockets and hidden files. */
@@ -166,7 +179,7 @@ function readMeta(file: number, at: number, path: string): MetaPage {
 // --- room on the disk --------------------------------------------------------------------------------------------
 
 /** Room that stands behind what is in use: what one physical commit may need. */
-const reserveBytes = 4_194_304;
+export const reserveBytes = 4_194_304;
 const zeros = Buffer.alloc(1_048_576);
 
 /**
@@ -182,14 +195,17 @@ export class DiskReserve {
     this.#size = fstatSync(this.#file).size;
   }
 
-  /** Makes room behind `usedBytes`; answers why it cannot. */
-  ensure(usedBytes: number): Error | undefined {
+  /** Makes room behind `usedBytes`, within `bytesMax`; answers why it cannot. */
+  ensure(usedBytes: number, bytesMax: number): Error | undefined {
+    if (usedBytes + reserveBytes > bytesMax) return new Error(`the data may not grow past ${bytesMax} bytes`);
     if (this.#size >= usedBytes + reserveBytes) return undefined;
     // LMDB may have written past what we knew.
     this.#size = Math.max(this.#size, fstatSync(this.#file).size);
+    const wanted = Math.min(usedBytes + 2 * reserveBytes, bytesMax);
     try {
-      while (this.#size < usedBytes + 2 * reserveBytes) {
-        this.#size += writeSync(this.#file, zeros, 0, zeros.length, this.#size);
+      while (this.#size < wanted) {
+        const step = Math.min(zeros.length, wanted - this.#size);
+        this.#size += writeSync(this.#file, zeros, 0, step, this.#size);
       }
       return undefined;
     } catch (error) {

@@ -47,7 +47,7 @@ export async function openData(directory: string, ids: Ids): Promise<OpenData> {
       environment!.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' });
     const files = { rows: file('rows'), due: file('due'), log: file('log'), marks: file('marks'), meta: file('meta') };
     const epoch = claim(environment, files.meta, path);
-    completeDirectory(path, mark);
+    if (!mark.isComplete) completeDirectory(path, mark);
     return { path, storeId: mark.storeId, epoch, environment, ...files };
   } catch (error) {
     openPaths.delete(path);

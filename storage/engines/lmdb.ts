@@ -26,7 +26,7 @@ import type {
 } from '../engine';
 import { judgeTransaction } from '../judge';
 import type { Effects, PastAttempt, StateView } from '../judge';
-import { DiskReserve } from './lmdb-directory';
+import { DiskReserve, reserveBytes } from './lmdb-directory';
 import { decodeMeta, encodeMarkRow, encodeMeta, metaKeys } from './lmdb-format';
 import type { StoreMeta } from './lmdb-format';
 import { LmdbLog } from './lmdb-log';
@@ -207,12 +207,22 @@ class LmdbEngine implements Engine {
 
   #fullDisk(): AppError | undefined {
     const { lastPageNumber } = this.#data.environment.getStats() as { readonly lastPageNumber: number };
-    const usedBytes = (lastPageNumber + 1) * pageBytes;
-    const cause =
-      usedBytes > this.#dataBytesMax
-        ? new Error(`the data has ${usedBytes} bytes, at most ${this.#dataBytesMax} are allowed`)
-        : this.#reserve.ensure(usedBytes);
-    return cause && new AppError('UNAVAILABLE', noRoom(cause.message), { cause });
+    const cause = this.#reserve.ensure((lastPageNumber + 1) * pageBytes, this.#dataBytesMax);
+    // Room that deletions have made is as good as room behind the file.
+    if (!cause || this.#freePages(lastPageNumber) * pageBytes >= reserveBytes) return undefined;
+    return new AppError('UNAVAILABLE', noRoom(cause.message), { cause });
+  }
+
+  /** Pages of the file that hold nothing. */
+  #freePages(lastPageNumber: number): number {
+    const { environment, rows, due, log, marks, meta } = this.#data;
+    const whole = environment.getStats() as { readonly root: TreeStats; readonly free: TreeStats };
+    const trees = [rows, due, log, marks, meta].map((each) => each.getStats() as TreeStats);
+    let used = headerPages;
+    for (const { treeBranchPageCount, treeLeafPageCount, overflowPages } of [whole.root, whole.free, ...trees]) {
+      used += treeBranchPageCount + treeLeafPageCount + overflowPages;
+    }
+    return lastPageNumber + 1 - used;
   }
 
   #judge(transaction: Transaction, view: StateView, nowMs: number): ReturnType<typeof judgeTransaction> {
@@ -321,6 +331,15 @@ class LmdbEngine implements Engine {
   }
 }
 
+/** Of one of LMDB's trees, in pages. */
+interface TreeStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** The first two pages of the file. */
+const headerPages = 2;
 const inputOutputError = 5;
 /** ENOSPC, EDQUOT, and LMDB's own MDB_MAP_FULL. */
 const wantsOfRoom: ReadonlySet<number> = new Set([28, 122, -30792]);

@@ -276,6 +276,25 @@ function describeCalls(suite: Suite): void {
     await refusedRead(store, [...points, point('a')], 'ranges', max + 1, max);
   });
 
+  test('a read brings so many bytes, and is refused where it would bring more', async () => {
+    const { store, prefixBytes } = await suite.open();
+    const max = storeLimits.readBytesMax;
+    const size = limits.valueBytesMax;
+    const whole = Math.floor(max / (size + 1 + prefixBytes));
+    await store.commit([
+      transaction([put('a', Buffer.alloc(size, 1))]),
+      transaction([put('b', Buffer.alloc(max - whole * (size + 1 + prefixBytes) - 1 - prefixBytes, 2))]),
+      transaction([put('c', '')]),
+    ]);
+    const points = Array.from({ length: whole }, () => point('a'));
+    const { results } = await store.read([...points, point('b')]);
+    expect(results.map(({ entries }) => entries.length)).toEqual([...points.map(() => 1), 1]);
+    await refusedRead(store, [...points, point('b'), point('c')], 'ranges', max);
+    // What is not brought weighs nothing.
+    const bare = await store.read([...points, ...points, point('b')].map((each) => ({ ...each, keysOnly: true })));
+    expect(bare.results).toHaveLength(2 * whole + 1);
+  });
+
   test('a watch has so many ranges, and no empty key', async () => {
     const fixture = await suite.open();
     const { store } = fixture;
