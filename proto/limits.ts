@@ -19,6 +19,10 @@ export const limits = {
   transactWritesMax: 100,
   counterShardsMax: 64,
   ttlMsMax: 3_153_600_000_000,
+  sessionRolesMax: 100,
+  sessionAttributesBytesMax: 32_768,
+  sessionAttributesDepthMax: 100,
+  sessionsPerUserMax: 1_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

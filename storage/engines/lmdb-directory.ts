@@ -33,6 +33,8 @@ export interface DirectoryMark {
 
 const markFile = 'norigate.json';
 const dataFile = 'data.mdb';
+/** The server secret, which an engine that keeps nothing may have left here; with what a start that was cut off left beside it. */
+const secretFile = /^secret(\..*)?$/;
 
 export const dataFileOf = (directory: string): string => join(directory, dataFile);
 
@@ -94,13 +96,14 @@ function writeMark(directory: string, mark: DirectoryMark): void {
   closeSync(folder);
 }
 
-/** A directory without our mark must hold nothing but sockets and hidden files. */
+/** A directory without our mark must hold nothing but sockets, hidden files and a server secret. */
 function refuseForeign(directory: string): void {
   const foreign = readdirSync(directory, { withFileTypes: true }).find(
     (entry) =>
       !entry.isSocket() &&
       !entry.name.startsWith('.') &&
       entry.name !== 'lost+found' &&
+      !secretFile.test(entry.name) &&
       entry.name !== `${markFile}.new`,
   );
   if (!foreign) return;
