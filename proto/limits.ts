@@ -21,6 +21,10 @@ export const limits = {
   /** Levels of lists and objects in JSON that is read or written as such; past a few thousand, writing it out would exhaust the stack. */
   jsonDepthMax: 500,
   ttlMsMax: 3_153_600_000_000,
+  sessionRolesMax: 100,
+  sessionAttributesBytesMax: 32_768,
+  sessionAttributesDepthMax: 100,
+  sessionsPerUserMax: 1_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

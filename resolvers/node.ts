@@ -7,6 +7,7 @@ import { requireCount } from '../src/core/input';
 import { tryDecodeOpaque } from '../src/core/opaque';
 import type { RequestContext } from './context';
 import { toCounter } from './counter';
+import { toSession } from './session-shapes';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -15,6 +16,10 @@ const finders = {
   counterNode: async (name, { patterns }) => {
     const counter = await patterns.counters.get(name);
     return counter ? toCounter(counter) : null;
+  },
+  sessionNode: async (place, { patterns }) => {
+    const session = await patterns.sessions.byId(place);
+    return session ? toSession(session) : null;
   },
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 

@@ -17,6 +17,8 @@ export interface Setting<Value = unknown> {
   readonly default: string;
   readonly description: string;
   readonly parse: Parse<Value>;
+  /** Its value is shown to nobody, not in a fault either. */
+  readonly isSecret?: boolean;
 }
 
 function setting<Value>(type: string, parse: Parse<Value>, fallback: string, description: string): Setting<Value> {
@@ -89,6 +91,14 @@ const authentication: Parse<'development'> = (text) => {
   return oneOf('development')(text);
 };
 
+const secretBytesMin = 32;
+
+const secret: Parse<Buffer> = (text) => {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length < secretBytesMin) throw new RangeError(`a text of at least ${secretBytesMin} bytes`);
+  return bytes;
+};
+
 const dayMs = 86_400_000;
 
 /** Every variable that the product reads. */
@@ -119,6 +129,15 @@ export const settings = {
     'development',
     'How callers show who they are. `development`: the tenant is what the header `x-tenant-id` says, on loopback only.',
   ),
+  NORIGATE_SECRET: {
+    ...setting(
+      'secret',
+      optional(secret),
+      '',
+      'The server secret, at least 32 bytes, the same for all gateways: tokens of sessions and what stands for users in keys are derived from it. Left out: the file `secret` in DATA_DIR, which storage makes at its first start.',
+    ),
+    isSecret: true,
+  },
   NORIGATE_TLS_CERT: setting(
     'file',
     optional(file),
@@ -272,7 +291,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     try {
       values[name] = spec.parse(text);
     } catch (error) {
-      faults.push(`${name} must be ${(error as Error).message}; it is ${JSON.stringify(text)}.`);
+      const isShown = !('isSecret' in spec);
+      const found = isShown ? `it is ${JSON.stringify(text)}` : `it has ${Buffer.byteLength(text, 'utf8')}`;
+      faults.push(`${name} must be ${(error as Error).message}; ${found}.`);
     }
   }
   for (const name of Object.keys(environment)) {

@@ -12,6 +12,8 @@ import type { Clock } from '../core/clock';
 import type { Ids } from '../core/ids';
 import { tenantScope } from '../core/keyspace';
 import type { Lifecycle } from '../core/lifecycle';
+import { keyedHash } from '../core/secret';
+import type { SecretSource } from '../core/secret';
 import type { Logger, Metrics } from '../core/telemetry';
 import { BoundedMap } from '../gateway/bounded-map';
 import type { MakeContext } from '../gateway/gateway';
@@ -29,6 +31,7 @@ import { ScopedStore } from '../store/scoped-store';
 import { SharedWatchStore } from '../store/shared-watch-store';
 import { makeTracedStore } from '../store/traced-store';
 import type { StoreObserver } from '../store/traced-store';
+import { secretSource } from './server-secret';
 
 export interface RunGatewayOptions {
   readonly config: Config;
@@ -57,6 +60,7 @@ const home = join(__dirname, '..', '..');
 /** Starts it; resolves when it listens. Storage need not answer yet: /readyz tells when it does. */
 export async function runGateway(options: RunGatewayOptions): Promise<RunningGateway> {
   const { config, clock, ids, logger, metrics, lifecycle } = options;
+  const secret = secretSource(config);
   const tls = storageTlsOf(config, options.storageAddress);
   const grpcStore = new GrpcStore({
     address: options.storageAddress,
@@ -78,7 +82,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
-    makeContext: makeContexts({ store, clock, ids, metrics, grpcStore }),
+    makeContext: makeContexts({ store, clock, ids, metrics, grpcStore, secret }),
     isStorageReady: () => answersSoon(grpcStore, clock),
     clock,
     ids,
@@ -168,10 +172,11 @@ interface ContextParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly metrics: Metrics;
+  readonly secret: SecretSource;
 }
 
 /** Contexts of requests, over patterns that are made once a tenant. */
-function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): MakeContext {
+function makeContexts({ store, grpcStore, clock, ids, metrics, secret }: ContextParts): MakeContext {
   let memory = new LaneMemory();
   const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
   // Other data than before: what was remembered of the old is void.
@@ -189,6 +194,8 @@ function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): 
       memoryScope: scope.toString('latin1'),
       clock,
       ids,
+      // Each tenant has its own, so that what is derived for one says nothing of another.
+      secret: () => keyedHash(secret(), 'tenant', scope),
       report: ({ commands, conflicts }) => {
         metrics.laneDepth.observe(commands);
         if (conflicts > 0) metrics.conflicts.inc(conflicts);

@@ -14,6 +14,7 @@ import { toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
 import type { Logger } from '../core/telemetry';
+import { ensureSecret } from './server-secret';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
 
@@ -40,6 +41,7 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
     mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
     const store = await openSoon(options);
     lifecycle.onStop('data', () => store.close());
+    ensureSecret(config, options.ids);
     const tls = serverTlsOf(config);
     const server = await serveStore({
       store,

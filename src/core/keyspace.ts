@@ -6,7 +6,7 @@
  * Patterns see keys without the scope: `src/store/scoped-store.ts` alone adds and removes it.
  * What a caller chose comes last and raw where it may be long, so that 1,024 NUL bytes still fit an engine's key.
  */
-import { escaped, keyAfter, prefixEnd, uint32 } from './tuple';
+import { escaped, keyAfter, prefixEnd, uint32, uint48 } from './tuple';
 
 /** What the change log keeps of a write: the value too, the key alone, or nothing. */
 export type History = 'value' | 'key' | 'none';
@@ -27,6 +27,23 @@ export const families = {
     code: 0x21,
     history: 'key',
     holds: "One shard of a counter: the family byte, the counter's name escaped, the shard's number in 4 bytes.",
+  },
+  session: {
+    code: 0x30,
+    history: 'key',
+    holds:
+      "A session, with the hash of its token: the family byte, 16 bytes for the user (a keyed hash of the user's id), the session's number in 6 bytes.",
+  },
+  sessionHead: {
+    code: 0x31,
+    history: 'none',
+    holds:
+      "The newest session number of a user, written whenever one of the user's sessions begins or is destroyed: the family byte, the user's 16 bytes.",
+  },
+  sessionsEnded: {
+    code: 0x32,
+    history: 'key',
+    holds: "The session number through which all of a user's sessions are over: the family byte, the user's 16 bytes.",
   },
 } as const satisfies Record<string, FamilySpec>;
 
@@ -49,6 +66,11 @@ export const keyspace = {
   kv: (key: string | Buffer): Buffer => familyKey('kv', key),
   counter: (name: string): Buffer => familyKey('counter', name),
   counterShard: (name: string, shard: number): Buffer => familyKey('counterShard', escaped(name), uint32(shard)),
+  session: (user: Buffer, number: number): Buffer => familyKey('session', user, uint48(number)),
+  sessionHead: (user: Buffer): Buffer => familyKey('sessionHead', user),
+  sessionsEnded: (user: Buffer): Buffer => familyKey('sessionsEnded', user),
+  /** The number in the key of a session. */
+  sessionNumber: (key: Buffer): number => key.readUIntBE(key.length - 6, 6),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

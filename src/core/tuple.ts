@@ -50,6 +50,13 @@ export function uint32(value: number): Buffer {
   return out;
 }
 
+/** An unsigned number below 2^48, big endian in 6 bytes. */
+export function uint48(value: number): Buffer {
+  const out = Buffer.allocUnsafe(6);
+  out.writeUIntBE(value, 0, 6);
+  return out;
+}
+
 /** An unsigned number below 2^53, big endian in 8 bytes, so that byte order is number order. */
 export function uint64(value: number): Buffer {
   const out = Buffer.allocUnsafe(8);

@@ -68,7 +68,7 @@ export function toClientError(thrown: unknown, scene: ErrorScene): ClientError {
   const code = located && !failure ? requestCodeOf(located) : undefined;
   if (code !== undefined)
     return {
-      message: shortened(located!.message),
+      message: shortened(withoutValues(located!)),
       ...place,
       extensions: { code, retryable: retryableCodes.has(code) },
     };
@@ -107,6 +107,20 @@ function requestCodeOf(error: GraphQLError): string | undefined {
   // Without a path nothing was executed yet: the variables did not fit, or the request is not one.
   if (!error.path) return error.nodes ? 'BAD_USER_INPUT' : error.originalError ? undefined : 'BAD_REQUEST';
   return !error.originalError && error.message.startsWith('Argument "') ? 'BAD_USER_INPUT' : undefined;
+}
+
+/**
+ * What GraphQL says of variables that do not fit, without the objects and lists that it quotes: they may hold a token or a password, and an
+ * error message is what gets logged on the caller's side. A single value that does not fit is still shown.
+ */
+function withoutValues({ message, originalError }: GraphQLError): string {
+  const match = /^(Variable "\$\w+" got invalid value)( [[{].*)$/s.exec(message);
+  if (!match) return message;
+  const [, beginning, rest] = match as unknown as [string, string, string];
+  const reason = originalError?.message ?? '';
+  const quoted = reason !== '' && rest.endsWith(`; ${reason}`) ? rest.slice(0, -reason.length - 2) : rest;
+  const place = / at "[\w.[\]]+"$/.exec(quoted)?.[0] ?? '';
+  return `${beginning}${place}; ${reason.replace(/: [[{].*$/s, ': a list or an object')}`;
 }
 
 function shortened(message: string): string {

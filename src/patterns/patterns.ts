@@ -1,6 +1,7 @@
 /** All patterns over one tenant's scope of the store. */
 import type { Clock } from '../core/clock';
 import type { Ids } from '../core/ids';
+import type { SecretSource } from '../core/secret';
 import type { Store } from '../../proto/store';
 import type { BatchReport } from '../store/batch';
 import type { LaneMemory } from '../store/lane-memory';
@@ -8,6 +9,7 @@ import { Transact } from '../store/transact';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Kv } from './kv';
+import { Sessions } from './session';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -18,6 +20,8 @@ export interface PatternsDependencies {
   readonly memoryScope: string;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** The server's secret as this tenant has it. */
+  readonly secret: SecretSource;
   /** Told of every batch of every lane. */
   readonly report?: (report: BatchReport) => void;
 }
@@ -26,17 +30,19 @@ export interface Patterns {
   readonly kv: Kv;
   readonly counters: Counters;
   readonly cluster: Cluster;
+  readonly sessions: Sessions;
   /** The lanes, for metrics. */
   readonly transact: Transact;
 }
 
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
-  const { store, clock, ids } = dependencies;
+  const { store, clock, ids, secret } = dependencies;
   const transact = new Transact(dependencies);
   return {
     kv: new Kv(store, transact),
     counters: new Counters({ store, transact, clock, ids }),
     cluster: new Cluster(store, clock),
+    sessions: new Sessions({ store, transact, clock, ids, secret }),
     transact,
   };
 }

@@ -36,6 +36,8 @@ export interface DirectoryMark {
 const freshBytesMin = 5_242_880;
 const markFile = 'norigate.json';
 const dataFile = 'data.mdb';
+/** The server secret, which an engine that keeps nothing may have left here; with what a start that was cut off left beside it. */
+const secretFile = /^secret(\..*)?$/;
 
 export const dataFileOf = (directory: string): string => join(directory, dataFile);
 
@@ -107,13 +109,14 @@ function requireRoom(directory: string): void {
   throw new AppError('UNAVAILABLE', `the disk of the data directory ${directory} ${rule}`);
 }
 
-/** A directory without our mark must hold nothing but sockets and hidden files. */
+/** A directory without our mark must hold nothing but sockets, hidden files and a server secret. */
 function refuseForeign(directory: string): void {
   const foreign = readdirSync(directory, { withFileTypes: true }).find(
     (entry) =>
       !entry.isSocket() &&
       !entry.name.startsWith('.') &&
       entry.name !== 'lost+found' &&
+      !secretFile.test(entry.name) &&
       entry.name !== `${markFile}.new`,
   );
   if (!foreign) return;

@@ -36,7 +36,6 @@ const unreachable: Readonly<Record<string, string>> = {
   'ErrorCode.LEADERSHIP_HELD': notYet,
   'ErrorCode.LEADERSHIP_LOST': notYet,
   'ErrorCode.FENCED': notYet,
-  'ErrorCode.SESSION_INVALID': notYet,
   'ErrorCode.DIMENSION_MISMATCH': notYet,
   'ErrorCode.QUOTA_EXCEEDED': notYet,
   'ErrorCode.RATE_LIMITED': notYet,
@@ -65,6 +64,8 @@ interface Step {
   readonly answers?: Json;
   /** The code of the error that is expected in place of an answer. */
   readonly fails?: string;
+  /** What later steps need of the answer: names, each with its path. A variable that is `kept:name` stands for it. */
+  readonly keeps?: Readonly<Record<string, string>>;
 }
 
 const value = (text: string): Json => ({ text });
@@ -200,6 +201,106 @@ const scenario: readonly Step[] = [
   { name: 'ManyNodes', answers: { nodes: [{ __typename: 'Counter' }, null] } },
   { name: 'DeleteCounter', variables: { name: 'likes' }, answers: { deleteCounter: true } },
   { name: 'DeleteCounter', variables: { name: 'likes' }, answers: { deleteCounter: false } },
+  // Sessions.
+  {
+    name: 'Begin',
+    variables: {
+      input: {
+        userId: 'eve',
+        email: 'eve@example.com',
+        roles: ['reader'],
+        attributes: { a: { b: 1, c: null } },
+        ttlMs: 60_000,
+        absoluteTtlMs: 600_000,
+        maxPerUser: 2,
+        idempotencyKey: 'b',
+      },
+    },
+    answers: { createSession: { session: { userId: 'eve', roles: ['reader'], attributes: { a: { b: 1, c: null } } } } },
+    keeps: { token: 'createSession.token', id: 'createSession.session.id', version: 'createSession.session.version' },
+  },
+  {
+    name: 'BeginOneOfThree',
+    variables: { input: { userId: 'eve' } },
+    answers: { createSession: { session: { email: null, roles: [], attributes: {} } } },
+    keeps: { second: 'createSession.token' },
+  },
+  { name: 'SessionNow', variables: { token: 'kept:token' }, answers: { session: { email: 'eve@example.com' } } },
+  { name: 'SessionNow', variables: { token: 'missing' }, answers: { session: null } },
+  { name: 'AnyNode', variables: { id: 'kept:id' }, answers: { node: { __typename: 'Session', id: 'kept:id' } } },
+  {
+    name: 'Touch',
+    variables: { token: 'kept:token' },
+    answers: { touchSession: { __typename: 'Session', version: 'kept:version' } },
+  },
+  {
+    name: 'Update',
+    variables: {
+      input: {
+        token: 'kept:token',
+        email: 'e@example.com',
+        roles: ['writer'],
+        addRoles: ['admin'],
+        removeRoles: ['reader'],
+        attributes: { a: { b: null } },
+        ifVersion: 'kept:version',
+        idempotencyKey: 'u',
+      },
+    },
+    answers: {
+      updateSession: {
+        __typename: 'Session',
+        email: 'e@example.com',
+        roles: ['writer', 'admin'],
+        attributes: { a: { c: null } },
+      },
+    },
+  },
+  {
+    name: 'Update',
+    variables: { input: { token: 'kept:token', addRoles: ['clerk'], ifVersion: 'kept:version' } },
+    answers: {
+      updateSession: {
+        __typename: 'SessionConflict',
+        code: 'VERSION_CONFLICT',
+        retryable: false,
+        current: { roles: ['writer', 'admin'] },
+      },
+    },
+  },
+  { name: 'Update', variables: { input: { token: 'kept:token', addRoles: [''] } }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'Rotate',
+    variables: { token: 'kept:token', idempotencyKey: 'r' },
+    answers: { rotateSession: { __typename: 'CreateSessionPayload', session: { id: 'kept:id' } } },
+    keeps: { rotated: 'rotateSession.token' },
+  },
+  {
+    name: 'Rotate',
+    variables: { token: 'kept:token', idempotencyKey: 'r' },
+    answers: { rotateSession: { token: 'kept:rotated' } },
+  },
+  {
+    name: 'Rotate',
+    variables: { token: 'kept:token' },
+    answers: { rotateSession: { __typename: 'SessionInvalid', code: 'SESSION_INVALID', retryable: false } },
+  },
+  {
+    name: 'Touch',
+    variables: { token: 'kept:token' },
+    answers: { touchSession: { __typename: 'SessionInvalid', code: 'SESSION_INVALID', retryable: false } },
+  },
+  {
+    name: 'SessionsOfUser',
+    variables: { userId: 'eve', first: 1 },
+    answers: { sessionsOfUser: { nodes: [{ id: 'kept:id' }], pageInfo: { hasNextPage: true } } },
+  },
+  { name: 'Destroy', variables: { token: 'kept:rotated' }, answers: { destroySession: true } },
+  { name: 'Destroy', variables: { token: 'kept:rotated' }, answers: { destroySession: false } },
+  { name: 'DestroyAll', variables: { userId: 'eve' }, answers: { destroyUserSessions: 1 } },
+  { name: 'SessionNow', variables: { token: 'kept:second' }, answers: { session: null } },
+  { name: 'Begin', variables: { input: { userId: 'pat' } } },
+  { name: 'Begin', variables: { input: { userId: 'pat' } } },
 ];
 
 /** Subscriptions, each with what is done while it is open, and what must have come then. */
@@ -236,7 +337,40 @@ const subscriptions: readonly {
     meanwhile: [],
     sees: [{ clusterChanged: { engine: 'lmdb', nodes: [{ role: 'LEADER' }] } }],
   },
+  {
+    name: 'WatchEnds',
+    variables: { userId: 'zoe' },
+    // Nothing says that it has begun: whichever of these it sees first, it sees these two kinds.
+    meanwhile: [
+      { name: 'Begin', variables: { input: { userId: 'zoe', ttlMs: 400 } } },
+      { name: 'Begin', variables: { input: { userId: 'zoe' } }, keeps: { zoe: 'createSession.token' } },
+      { name: 'ScanKeys', variables: {} },
+      { name: 'Destroy', variables: { token: 'kept:zoe' } },
+    ],
+    sees: [
+      { sessionEnded: { userId: 'zoe', reason: 'DESTROYED' } },
+      { sessionEnded: { userId: 'zoe', reason: 'EXPIRED' } },
+    ],
+  },
 ];
+
+/** What steps have kept of their answers. */
+const kept = new Map<string, unknown>();
+
+/** Variables or answers with what was kept in its places. */
+function filled(json: Json): Json {
+  const fill = (_name: string, each: unknown): unknown =>
+    typeof each === 'string' && each.startsWith('kept:') ? kept.get(each.slice('kept:'.length)) : each;
+  return JSON.parse(JSON.stringify(json), fill) as Json;
+}
+
+function keep(paths: Readonly<Record<string, string>>, answer: unknown): void {
+  for (const [name, path] of Object.entries(paths)) {
+    let found = answer;
+    for (const part of path.split('.')) found = (found as Json)[part];
+    kept.set(name, found);
+  }
+}
 
 const schema = builtSchema();
 const operations = readOperations();
@@ -281,7 +415,9 @@ function clientOf(tenant: string): Client {
 }
 
 /** Runs a step and judges its answer. */
-async function run({ name, variables = {}, answers = {}, fails }: Step, tenant = 'scenario'): Promise<void> {
+async function run(step: Step, tenant = 'scenario'): Promise<void> {
+  const { name, fails, keeps = {} } = step;
+  const variables = filled(step.variables ?? {});
   const operation = operationNamed(name);
   const document = withTypeNames(schema, operation.document);
   const { data, errors } = await send(operation, textOf(document), variables, tenant);
@@ -290,7 +426,8 @@ async function run({ name, variables = {}, answers = {}, fails }: Step, tenant =
   expect([name, errors?.[0]?.extensions.code]).toEqual([name, fails]);
   if (fails !== undefined) return reached.enumValue('ErrorCode', fails);
   expect(answerFaults({ schema, document, operationName: name, variables: given, reached }, data)).toEqual([]);
-  expect(data).toMatchObject(answers);
+  expect(data).toMatchObject(filled(step.answers ?? {}));
+  keep(keeps, data);
 }
 
 describe('the operations of schema/operations/', () => {
@@ -326,16 +463,17 @@ describe('the operations of schema/operations/', () => {
   );
 
   it('go on behind a cursor', async () => {
-    for (const [name, field] of [
-      ['ScanKeys', 'kvScan'],
-      ['ListCounters', 'counters'],
+    for (const [name, field, variables] of [
+      ['ScanKeys', 'kvScan', {}],
+      ['ListCounters', 'counters', {}],
+      ['SessionsOfUser', 'sessionsOfUser', { userId: 'pat' }],
     ] as const) {
       const operation = operationNamed(name);
-      const first = await send(operation, operation.source, { first: 1 }, 'scenario');
+      const first = await send(operation, operation.source, { ...variables, first: 1 }, 'scenario');
       const { pageInfo } = first.data![field] as { pageInfo: { endCursor: string } };
       await run({
         name,
-        variables: { first: 1, after: pageInfo.endCursor },
+        variables: { ...variables, first: 1, after: pageInfo.endCursor },
         answers: { [field]: { pageInfo: { hasPreviousPage: true } } },
       });
     }

@@ -19,15 +19,6 @@ const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
   shared: ['NotFound*'],
   fences: ['Kv*Input.fence', 'Kv*Result = Fenced', 'Fence*'],
   vectors: ['Query.vector*', 'Mutation.vector*', 'Vector*', 'DistanceFunction*', 'DimensionMismatch*'],
-  sessions: [
-    'Query.session*',
-    'Mutation.*Session*',
-    'Subscription.sessionEnded*',
-    'Session*',
-    'CreateSession*',
-    'UpdateSessionInput*',
-    'RotateSessionResult*',
-  ],
   inventory: [
     'Query.inventory*',
     'Query.reservation*',

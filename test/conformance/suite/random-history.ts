@@ -305,11 +305,13 @@ class RandomHistory {
       return true;
     } catch (error) {
       if (!this.#isForgetful || !isAppError(error, 'HISTORY_GONE')) throw error;
-      const { oldestRevision } = await this.#fixture.store.status();
       const { through } = follower.reader;
-      if (oldestRevision <= through)
-        throw new Error(`history after ${through} is gone, though ${oldestRevision} is kept`);
-      same('the oldest revision that HISTORY_GONE names', error.details['oldest'], oldestRevision);
+      const oldest = Number(error.details['oldest']);
+      if (!(oldest > through)) throw new Error(`history after ${through} is gone, though ${oldest} is kept`);
+      // What the error names has been cut off when a later commit stands.
+      await this.#send([transaction([put(sentinel, 'later')])]);
+      const { oldestRevision } = await this.#fixture.store.status();
+      if (oldestRevision < oldest) throw new Error(`${oldestRevision} is the oldest revision after ${oldest} was`);
       this.#followers = this.#followers.filter((each) => each !== follower);
       this.gone += 1;
       return false;

@@ -71,7 +71,8 @@ export class Simulation {
 
   #gateway(store: Store): Patterns {
     const { clock } = this;
-    return makePatterns({ store, memory: new LaneMemory(), memoryScope: '', clock, ids: this.chance.ids });
+    const secret = (): Buffer => Buffer.alloc(32, 7);
+    return makePatterns({ store, memory: new LaneMemory(), memoryScope: '', clock, ids: this.chance.ids, secret });
   }
 
   now(): Moment {

@@ -36,6 +36,7 @@ export class World {
       memoryScope: scope.toString('latin1'),
       clock: this.clock,
       ids: makeSeededIds((this.#gateways += 1)),
+      secret: () => Buffer.alloc(32, 7),
       report: (report) => reports.push(report),
     });
     return { ...patterns, store, reports };
