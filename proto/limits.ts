@@ -19,6 +19,8 @@ export const limits = {
   transactWritesMax: 100,
   counterShardsMax: 64,
   ttlMsMax: 3_153_600_000_000,
+  leaseMsMin: 100,
+  leaseMsMax: 86_400_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -7,6 +7,7 @@ import { requireCount } from '../src/core/input';
 import { tryDecodeOpaque } from '../src/core/opaque';
 import type { RequestContext } from './context';
 import { toCounter } from './counter';
+import { toElection } from './election-shapes';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -16,6 +17,7 @@ const finders = {
     const counter = await patterns.counters.get(name);
     return counter ? toCounter(counter) : null;
   },
+  electionNode: async (name, { patterns }) => toElection(await patterns.elections.get(name)),
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 
 async function find(id: string, context: RequestContext): Promise<Node | null> {

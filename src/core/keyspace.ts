@@ -28,6 +28,16 @@ export const families = {
     history: 'key',
     holds: "One shard of a counter: the family byte, the counter's name escaped, the shard's number in 4 bytes.",
   },
+  electionFence: {
+    code: 0x58,
+    history: 'key',
+    holds: "The highest token that an election has issued: the family byte, then the election's name, raw.",
+  },
+  electionLease: {
+    code: 0x59,
+    history: 'key',
+    holds: "Who leads, until when: the family byte, then the election's name, raw.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -49,6 +59,10 @@ export const keyspace = {
   kv: (key: string | Buffer): Buffer => familyKey('kv', key),
   counter: (name: string): Buffer => familyKey('counter', name),
   counterShard: (name: string, shard: number): Buffer => familyKey('counterShard', escaped(name), uint32(shard)),
+  /** Written by a new reign alone, and never deleted: what a fenced write checks. */
+  electionFence: (election: string): Buffer => familyKey('electionFence', election),
+  /** Written by every campaign, renewal and resignation; expires with the lease. */
+  electionLease: (election: string): Buffer => familyKey('electionLease', election),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

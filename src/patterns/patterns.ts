@@ -7,6 +7,7 @@ import type { LaneMemory } from '../store/lane-memory';
 import { Transact } from '../store/transact';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
+import { Elections } from './election';
 import { Kv } from './kv';
 
 export interface PatternsDependencies {
@@ -25,6 +26,7 @@ export interface PatternsDependencies {
 export interface Patterns {
   readonly kv: Kv;
   readonly counters: Counters;
+  readonly elections: Elections;
   readonly cluster: Cluster;
   /** The lanes, for metrics. */
   readonly transact: Transact;
@@ -36,6 +38,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
   return {
     kv: new Kv(store, transact),
     counters: new Counters({ store, transact, clock, ids }),
+    elections: new Elections({ store, transact, clock, ids }),
     cluster: new Cluster(store, clock),
     transact,
   };

@@ -87,11 +87,16 @@ function relativeFault(file: string, layer: Layer | undefined, target: string | 
   // Tests, bench and scripts may import everything; nothing may import them.
   if (!layer) return undefined;
   if (!other) return `${layer.name} does not import what is no part of the product`;
-  if (layer.name === 'patterns' && other === layer && path.posix.basename(file) !== 'patterns.ts')
-    return 'patterns do not import each other';
+  const isPatterns = layer.name === 'patterns' && other === layer && path.posix.basename(file) !== 'patterns.ts';
+  if (isPatterns && patternOf(file) !== patternOf(target)) return 'patterns do not import each other';
   return other === layer || layer.imports.includes(other.name)
     ? undefined
     : `${layer.name} does not import ${other.name}`;
+}
+
+/** The first word of its file names: a pattern may stand in several files. */
+function patternOf(file: string): string {
+  return path.posix.basename(file, '.ts').split('-')[0]!;
 }
 
 function packageFault(layer: Layer | undefined, specifier: string): string | undefined {
