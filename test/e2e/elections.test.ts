@@ -300,10 +300,10 @@ describe('the worker of the examples', () => {
       one.process.kill('SIGCONT');
       await until(() => has(a, 'waiting'));
       expect(a.lines.items.filter(({ event }) => event === 'done')).toHaveLength(doneBy);
+      const ended = once(b.process, 'close');
       b.process.kill('SIGTERM');
       expect(await msUntil(() => has(a, 'leading', 3))).toBeLessThan(slackMs);
-      const [code] = (await once(b.process, 'close')) as [number];
-      expect(code).toBe(0);
+      expect((await ended)[0]).toBe(0);
       await until(() => has(a, 'done', 3));
     },
     minute,
