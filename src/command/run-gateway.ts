@@ -51,6 +51,7 @@ export interface RunningGateway {
 /** Tenants whose patterns are kept ready; one that was not seen for long is made anew, and loses nothing by it. */
 const tenantsMax = 1_000;
 const readyWithinMs = 1_000;
+const lanesLookEveryMs = 5;
 /** The program's own folder: `dist/` when built, else the checkout. */
 const home = join(__dirname, '..', '..');
 
@@ -74,11 +75,12 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
   const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics), ...(tracer && { tracer }) });
   const store = new SharedWatchStore(new BatchedStore(traced), { clock });
   metrics.measureWatchLag(() => store.lagMs());
+  const contexts = makeContexts({ store, clock, ids, metrics, grpcStore });
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
-    makeContext: makeContexts({ store, clock, ids, metrics, grpcStore }),
+    makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
     clock,
     ids,
@@ -89,6 +91,8 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     server.drain();
     await clock.sleep(config.NORIGATE_DRAIN_MS, signal);
     await server.stop(signal);
+    // What ends with its subscription may have something to write: a leader resigns.
+    while (contexts.isBusy() && !signal.aborted) await clock.sleep(lanesLookEveryMs, signal);
   });
   const port = await server.listen(config.PORT, config.HOST);
   const scheme = config.NORIGATE_TLS_CERT === undefined ? 'http' : 'https';
@@ -170,8 +174,14 @@ interface ContextParts {
   readonly metrics: Metrics;
 }
 
+interface Contexts {
+  readonly makeContext: MakeContext;
+  /** Whether commands of any tenant wait or run. */
+  isBusy(): boolean;
+}
+
 /** Contexts of requests, over patterns that are made once a tenant. */
-function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): MakeContext {
+function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): Contexts {
   let memory = new LaneMemory();
   const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
   // Other data than before: what was remembered of the old is void.
@@ -197,7 +207,10 @@ function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): 
     tenants.set(tenantId, patterns);
     return patterns;
   };
-  return ({ tenantId, requestId }) => ({ tenantId, requestId, patterns: patternsOf(tenantId) });
+  return {
+    makeContext: ({ tenantId, requestId }) => ({ tenantId, requestId, patterns: patternsOf(tenantId) }),
+    isBusy: () => [...tenants.keys()].some((tenantId) => patternsOf(tenantId).transact.depth > 0),
+  };
 }
 
 function observerOf(metrics: Metrics): StoreObserver {
