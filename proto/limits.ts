@@ -25,6 +25,8 @@ export const limits = {
   sessionAttributesBytesMax: 32_768,
   sessionAttributesDepthMax: 100,
   sessionsPerUserMax: 1_000,
+  leaseMsMin: 100,
+  leaseMsMax: 86_400_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -1,6 +1,7 @@
 /** The resolvers of all patterns: one of the project's two lists. */
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
+import { ElectionResolver } from './election';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
 import { SessionResolver } from './session';
@@ -10,6 +11,7 @@ export const resolverClasses = [
   KvResolver,
   CounterResolver,
   IncrementCounterSuccessResolver,
+  ElectionResolver,
   ClusterResolver,
   SessionResolver,
 ] as const;

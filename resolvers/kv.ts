@@ -4,6 +4,7 @@ import type { ReadConsistency } from '../proto/store';
 import { ErrorCode } from '../schema/common';
 import {
   Consistency,
+  Fenced,
   KvChange,
   KvChangeType,
   KvDeleteInput,
@@ -16,7 +17,13 @@ import {
   KvTransactResult,
   VersionConflict,
 } from '../schema/kv';
-import { type KvChange as Change, type KvConflict, type KvEntry as Entry, scanCursor } from '../src/patterns/kv';
+import {
+  type KvChange as Change,
+  type KvConflict,
+  type KvEntry as Entry,
+  type KvFenced,
+  scanCursor,
+} from '../src/patterns/kv';
 import type { RequestContext } from './context';
 import { KvValueView, valueBytes } from './kv-value';
 import { given, toConnection } from './shapes';
@@ -75,7 +82,7 @@ export class KvResolver {
     @Ctx() { patterns }: RequestContext,
   ): Promise<KvPutResult> {
     const outcome = await patterns.kv.put({ ...given(input), value: valueBytes('input.value', input.value) });
-    if (outcome.kind === 'conflict') return toConflict(outcome);
+    if (outcome.kind === 'conflict' || outcome.kind === 'fenced') return toRefusal(outcome);
     const { key, revision, expiresAtMs } = outcome;
     return { kind: 'KvPutSuccess', key, version: String(revision), expiresAt: expiresAtMs || null };
   }
@@ -86,7 +93,7 @@ export class KvResolver {
     @Ctx() { patterns }: RequestContext,
   ): Promise<KvDeleteResult> {
     const outcome = await patterns.kv.delete(given(input));
-    if (outcome.kind === 'conflict') return toConflict(outcome);
+    if (outcome.kind === 'conflict' || outcome.kind === 'fenced') return toRefusal(outcome);
     const { key, wasPresent, revision } = outcome;
     return { kind: 'KvDeleteSuccess', key, deleted: wasPresent, version: String(revision) };
   }
@@ -104,7 +111,7 @@ export class KvResolver {
         value: valueBytes(`input.puts[${index}].value`, put.value),
       })),
     });
-    if (outcome.kind === 'conflict') return toConflict(outcome);
+    if (outcome.kind === 'conflict' || outcome.kind === 'fenced') return toRefusal(outcome);
     return { kind: 'KvTransactSuccess', version: String(outcome.revision) };
   }
 
@@ -126,6 +133,20 @@ export class KvResolver {
 
 function toEntry({ key, value, revision, expiresAtMs }: Entry): KvEntry {
   return { key, value: new KvValueView(value), version: String(revision), expiresAt: expiresAtMs || null };
+}
+
+function toRefusal(outcome: KvConflict | KvFenced): VersionConflict | Fenced {
+  if (outcome.kind === 'conflict') return toConflict(outcome);
+  const { election, token, currentToken } = outcome;
+  return {
+    kind: 'Fenced',
+    code: ErrorCode.FENCED,
+    message: `a later reign of election "${election}" has begun: token ${token} is behind ${currentToken}`,
+    retryable: false,
+    election,
+    token,
+    currentToken,
+  };
 }
 
 function toConflict({ key, current }: KvConflict): VersionConflict {

@@ -8,6 +8,7 @@ import { tryDecodeOpaque } from '../src/core/opaque';
 import type { RequestContext } from './context';
 import { toCounter } from './counter';
 import { toSession } from './session-shapes';
+import { toElection } from './election-shapes';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -21,6 +22,7 @@ const finders = {
     const session = await patterns.sessions.byId(place);
     return session ? toSession(session) : null;
   },
+  electionNode: async (name, { patterns }) => toElection(await patterns.elections.get(name)),
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 
 async function find(id: string, context: RequestContext): Promise<Node | null> {

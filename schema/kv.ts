@@ -69,6 +69,14 @@ export class KvValueInput {
   base64?: string | null;
 }
 
+@InputType('FenceInput')
+export class FenceInput {
+  @Field(() => String)
+  election!: string;
+  @Field(() => SafeIntScalar)
+  token!: number;
+}
+
 @InputType('KvPutInput')
 export class KvPutInput {
   @Field(() => String)
@@ -81,6 +89,8 @@ export class KvPutInput {
   ifAbsent!: boolean;
   @Field(() => SafeIntScalar, { nullable: true })
   ttlMs?: number | null;
+  @Field(() => FenceInput, { nullable: true })
+  fence?: FenceInput | null;
   @Field(() => String, { nullable: true })
   idempotencyKey?: string | null;
 }
@@ -91,6 +101,8 @@ export class KvDeleteInput {
   key!: string;
   @Field(() => VersionScalar, { nullable: true })
   ifVersion?: string | null;
+  @Field(() => FenceInput, { nullable: true })
+  fence?: FenceInput | null;
   @Field(() => String, { nullable: true })
   idempotencyKey?: string | null;
 }
@@ -121,6 +133,8 @@ export class KvTransactInput {
   puts!: KvTransactPutInput[];
   @Field(() => [String], { defaultValue: [] })
   deletes!: string[];
+  @Field(() => FenceInput, { nullable: true })
+  fence?: FenceInput | null;
   @Field(() => String, { nullable: true })
   idempotencyKey?: string | null;
 }
@@ -145,6 +159,17 @@ export class VersionConflict extends DomainError {
   current!: KvEntry | null;
 }
 
+@ObjectType('Fenced', { implements: DomainError, simpleResolvers: true })
+export class Fenced extends DomainError {
+  kind!: 'Fenced';
+  @Field(() => String)
+  election!: string;
+  @Field(() => SafeIntScalar)
+  token!: number;
+  @Field(() => SafeIntScalar)
+  currentToken!: number;
+}
+
 @ObjectType('KvDeleteSuccess', { simpleResolvers: true })
 export class KvDeleteSuccess {
   kind!: 'KvDeleteSuccess';
@@ -165,24 +190,24 @@ export class KvTransactSuccess {
 
 export const KvPutResult = createUnionType({
   name: 'KvPutResult',
-  types: () => [KvPutSuccess, VersionConflict] as const,
+  types: () => [KvPutSuccess, VersionConflict, Fenced] as const,
   resolveType: (value) => value.kind,
 });
-export type KvPutResult = KvPutSuccess | VersionConflict;
+export type KvPutResult = KvPutSuccess | VersionConflict | Fenced;
 
 export const KvDeleteResult = createUnionType({
   name: 'KvDeleteResult',
-  types: () => [KvDeleteSuccess, VersionConflict] as const,
+  types: () => [KvDeleteSuccess, VersionConflict, Fenced] as const,
   resolveType: (value) => value.kind,
 });
-export type KvDeleteResult = KvDeleteSuccess | VersionConflict;
+export type KvDeleteResult = KvDeleteSuccess | VersionConflict | Fenced;
 
 export const KvTransactResult = createUnionType({
   name: 'KvTransactResult',
-  types: () => [KvTransactSuccess, VersionConflict] as const,
+  types: () => [KvTransactSuccess, VersionConflict, Fenced] as const,
   resolveType: (value) => value.kind,
 });
-export type KvTransactResult = KvTransactSuccess | VersionConflict;
+export type KvTransactResult = KvTransactSuccess | VersionConflict | Fenced;
 
 @ObjectType('KvChange', { simpleResolvers: true })
 export class KvChange {

@@ -81,7 +81,8 @@ function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): Map<Frame, numbe
 
 /** The file without what lies before the program or the package. */
 function fileOf({ url }: Frame): string {
-  return url.replace(/^file:\/\//, '').replace(/^.*\/(node_modules|dist)\//, '');
+  const folder = url.includes('/node_modules/') ? /^.*\/node_modules\// : /^.*\/dist\//;
+  return url.replace(folder, '');
 }
 
 function nameOf(frame: Frame): string {

@@ -54,6 +54,7 @@ export interface RunningGateway {
 /** Tenants whose patterns are kept ready; one that was not seen for long is made anew, and loses nothing by it. */
 const tenantsMax = 1_000;
 const readyWithinMs = 1_000;
+const lanesLookEveryMs = 5;
 /** The program's own folder: `dist/` when built, else the checkout. */
 const home = join(__dirname, '..', '..');
 
@@ -78,11 +79,12 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
   const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics), ...(tracer && { tracer }) });
   const store = new SharedWatchStore(new BatchedStore(traced), { clock });
   metrics.measureWatchLag(() => store.lagMs());
+  const contexts = makeContexts({ store, clock, ids, metrics, grpcStore, secret });
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
-    makeContext: makeContexts({ store, clock, ids, metrics, grpcStore, secret }),
+    makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
     clock,
     ids,
@@ -93,6 +95,8 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     server.drain();
     await clock.sleep(config.NORIGATE_DRAIN_MS, signal);
     await server.stop(signal);
+    // What ends with its subscription may have something to write: a leader resigns.
+    while (contexts.isBusy() && !signal.aborted) await clock.sleep(lanesLookEveryMs, signal);
   });
   const port = await server.listen(config.PORT, config.HOST);
   const scheme = config.NORIGATE_TLS_CERT === undefined ? 'http' : 'https';
@@ -175,8 +179,14 @@ interface ContextParts {
   readonly secret: SecretSource;
 }
 
+interface Contexts {
+  readonly makeContext: MakeContext;
+  /** Whether commands of any tenant wait or run. */
+  isBusy(): boolean;
+}
+
 /** Contexts of requests, over patterns that are made once a tenant. */
-function makeContexts({ store, grpcStore, clock, ids, metrics, secret }: ContextParts): MakeContext {
+function makeContexts({ store, grpcStore, clock, ids, metrics, secret }: ContextParts): Contexts {
   let memory = new LaneMemory();
   const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
   // Other data than before: what was remembered of the old is void.
@@ -204,7 +214,10 @@ function makeContexts({ store, grpcStore, clock, ids, metrics, secret }: Context
     tenants.set(tenantId, patterns);
     return patterns;
   };
-  return ({ tenantId, requestId }) => ({ tenantId, requestId, patterns: patternsOf(tenantId) });
+  return {
+    makeContext: ({ tenantId, requestId }) => ({ tenantId, requestId, patterns: patternsOf(tenantId) }),
+    isBusy: () => [...tenants.keys()].some((tenantId) => patternsOf(tenantId).transact.depth > 0),
+  };
 }
 
 function observerOf(metrics: Metrics): StoreObserver {

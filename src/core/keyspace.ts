@@ -45,6 +45,16 @@ export const families = {
     history: 'key',
     holds: "The session number through which all of a user's sessions are over: the family byte, the user's 16 bytes.",
   },
+  electionFence: {
+    code: 0x58,
+    history: 'key',
+    holds: "The highest token that an election has issued: the family byte, then the election's name, raw.",
+  },
+  electionLease: {
+    code: 0x59,
+    history: 'key',
+    holds: "Who leads, until when: the family byte, then the election's name, raw.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -71,6 +81,10 @@ export const keyspace = {
   sessionsEnded: (user: Buffer): Buffer => familyKey('sessionsEnded', user),
   /** The number in the key of a session. */
   sessionNumber: (key: Buffer): number => key.readUIntBE(key.length - 6, 6),
+  /** Written by a new reign alone, and never deleted: what a fenced write checks. */
+  electionFence: (election: string): Buffer => familyKey('electionFence', election),
+  /** Written by every campaign, renewal and resignation; expires with the lease. */
+  electionLease: (election: string): Buffer => familyKey('electionLease', election),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

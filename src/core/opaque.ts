@@ -18,6 +18,7 @@ export const opaqueKinds = {
   counterNode: 16,
   sessions: 32,
   sessionNode: 33,
+  electionNode: 56,
 } as const;
 
 export type OpaqueKind = keyof typeof opaqueKinds;

@@ -1,7 +1,8 @@
 /**
  * Low-level key/value: a caller's keys and bytes as they are, with conditions that the store decides in the write's own
  * commit. A write costs one round trip, and one more where it is refused under an idempotency key; a delete without a condition
- * reads first (the key alone), since its answer says whether there was something. Writes are never folded together: each shows in
+ * reads first (the key alone), since its answer says whether there was something. A fence (`src/store/fence.ts`) is one more check of
+ * the write's own commit; its row is read once, and again when a reign has begun. Writes are never folded together: each shows in
  * `changes` as a change of its own, in commit order, resumable while the store keeps its history. Fails with INVALID_ARGUMENT
  * before anything is sent, IDEMPOTENCY_KEY_REUSED, HISTORY_GONE, and the store's own failures.
  */
@@ -18,15 +19,20 @@ import type {
   Store,
   Write,
 } from '../../proto/store';
-import { AppError, invalidArgument, isAppError } from '../core/errors';
+import { AppError, assertInvariant, invalidArgument, isAppError } from '../core/errors';
 import { requireCount, requireInteger, requireText, requireVersion } from '../core/input';
 import { familyRange, families, keyspace } from '../core/keyspace';
 import { encodeOpaque, requireCursor } from '../core/opaque';
 import { keyAfter } from '../core/tuple';
 import { changeCursor, inOrder, isAtOrBefore, requireChangePosition, watchFrom } from '../store/change-position';
 import type { ChangePosition } from '../store/change-position';
+import { judgeFence, requireFenceKey } from '../store/fence';
+import type { Fence, Fenced } from '../store/fence';
 import { rememberAsJson } from '../store/remember';
 import type { Remembered, Settled, Transact, View } from '../store/transact';
+
+/** The write's token was not the highest that its election has issued. */
+export interface KvFenced extends Fenced, Fence {}
 
 /** A value under its key, as the caller wrote it. */
 export interface KvEntry {
@@ -51,11 +57,13 @@ export interface KvConflict {
 
 export type KvPutOutcome =
   | { readonly kind: 'put'; readonly key: string; readonly revision: Revision; readonly expiresAtMs: number }
-  | KvConflict;
+  | KvConflict
+  | KvFenced;
 export type KvDeleteOutcome =
   | { readonly kind: 'deleted'; readonly key: string; readonly wasPresent: boolean; readonly revision: Revision }
-  | KvConflict;
-export type KvTransactOutcome = { readonly kind: 'committed'; readonly revision: Revision } | KvConflict;
+  | KvConflict
+  | KvFenced;
+export type KvTransactOutcome = { readonly kind: 'committed'; readonly revision: Revision } | KvConflict | KvFenced;
 
 export interface KvPut {
   readonly key: string;
@@ -63,12 +71,14 @@ export interface KvPut {
   readonly ifVersion?: string | undefined;
   readonly ifAbsent: boolean;
   readonly ttlMs?: number | undefined;
+  readonly fence?: Fence | undefined;
   readonly idempotencyKey?: string | undefined;
 }
 
 export interface KvDelete {
   readonly key: string;
   readonly ifVersion?: string | undefined;
+  readonly fence?: Fence | undefined;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -76,6 +86,7 @@ export interface KvTransact {
   readonly checks: readonly { readonly key: string; readonly version?: string | undefined }[];
   readonly puts: readonly { readonly key: string; readonly value: Buffer; readonly ttlMs?: number | undefined }[];
   readonly deletes: readonly string[];
+  readonly fence?: Fence | undefined;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -105,7 +116,8 @@ const { history } = families.kv;
  */
 export type KvVerdict =
   | { readonly kind: 'done'; readonly wasPresent: boolean }
-  | { readonly kind: 'conflict'; readonly check: number; readonly current?: Entry | undefined };
+  | { readonly kind: 'conflict'; readonly check: number; readonly current?: Entry | undefined }
+  | Fenced;
 
 const done: KvVerdict = { kind: 'done', wasPresent: true };
 
@@ -163,7 +175,7 @@ export class Kv {
   }
 
   async put(input: KvPut): Promise<KvPutOutcome> {
-    const { key, value, ttlMs } = input;
+    const { key, value, ttlMs, fence } = input;
     const stored = requireKey('input.key', key);
     requireValue('input.value', value);
     requireTtl('input.ttlMs', ttlMs);
@@ -172,33 +184,37 @@ export class Kv {
     const settled = await this.#write({
       checks,
       writes: [{ kind: 'put', key: stored, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) }],
+      fence,
       remembered: rememberAsJson({ mutation: 'kvPut', input, defaults: { ifAbsent: false }, keep: withoutCurrent }),
     });
-    if (settled.outcome.kind === 'conflict') return this.#conflict(key, settled, settled.outcome);
+    if (settled.outcome.kind !== 'done') return this.#refused(input, settled, [key]);
     const expiresAtMs = ttlMs === undefined ? 0 : settled.nowMs + ttlMs;
     return { kind: 'put', key, revision: settled.revision, expiresAtMs };
   }
 
   /** Deleting an absent key is no change, and no error; with a condition on its version it is a conflict. */
   async delete(input: KvDelete): Promise<KvDeleteOutcome> {
-    const { key, ifVersion } = input;
+    const { key, ifVersion, fence } = input;
     const stored = requireKey('input.key', key);
+    const fenceKey = fence && requireFenceKey(fence);
     const remembered = rememberAsJson<KvVerdict>({ mutation: 'kvDelete', input, keep: withoutCurrent });
     const settled =
       ifVersion === undefined
         ? await this.#transact.run<KvVerdict>({
             records: [stored],
+            ...(fenceKey && { guards: [fenceKey] }),
             isSolo: true,
             keysOnly: true,
-            decide: (view) => decideDelete(view, stored),
+            decide: (view) => (fenceKey && judgeFence(fence, view.get(fenceKey))) ?? decideDelete(view, stored),
             remembered,
           })
         : await this.#write({
             checks: [{ key: stored, revision: requirePresentVersion('input.ifVersion', ifVersion) }],
             writes: [{ kind: 'delete', key: stored, history }],
+            fence,
             remembered,
           });
-    if (settled.outcome.kind === 'conflict') return this.#conflict(key, settled, settled.outcome);
+    if (settled.outcome.kind !== 'done') return this.#refused(input, settled, [key]);
     return { kind: 'deleted', key, wasPresent: settled.outcome.wasPresent, revision: settled.revision };
   }
 
@@ -207,9 +223,9 @@ export class Kv {
     const { checks, writes } = requireTransaction(input);
     const defaults = { checks: [], puts: [], deletes: [] };
     const remembered = rememberAsJson({ mutation: 'kvTransact', input, defaults, keep: withoutCurrent });
-    const settled = await this.#write({ checks, writes, remembered });
-    const { outcome } = settled;
-    if (outcome.kind === 'conflict') return this.#conflict(input.checks[outcome.check]!.key, settled, outcome);
+    const settled = await this.#write({ checks, writes, fence: input.fence, remembered });
+    const keys = input.checks.map(({ key }) => key);
+    if (settled.outcome.kind !== 'done') return this.#refused(input, settled, keys);
     return { kind: 'committed', revision: settled.revision };
   }
 
@@ -254,19 +270,26 @@ export class Kv {
     return shown;
   }
 
-  #write({ checks, writes, remembered }: PlannedWrite): Promise<Settled<KvVerdict>> {
+  #write({ checks, writes, fence, remembered }: PlannedWrite): Promise<Settled<KvVerdict>> {
     const refuse = (current: ReadonlyMap<string, Entry>): KvVerdict => decideRefusal(checks, current);
+    const judge = (entry: Entry | undefined): Fenced | undefined => fence && judgeFence(fence, entry);
+    const guard = fence && { key: requireFenceKey(fence), judge };
     return this.#transact.write(
-      { checks, writes, done, refuse, remembered },
+      { checks, writes, done, refuse, guard, remembered },
       [...checks, ...writes].map(({ key }) => key),
     );
   }
 
-  async #conflict(
-    key: string,
-    { isReplay }: Settled<KvVerdict>,
-    { current }: Extract<KvVerdict, { kind: 'conflict' }>,
-  ): Promise<KvConflict> {
+  /** `keys`: of the checks, by their place. */
+  async #refused(
+    { fence }: { readonly fence?: Fence | undefined },
+    { outcome, isReplay }: Settled<KvVerdict>,
+    keys: readonly string[],
+  ): Promise<KvConflict | KvFenced> {
+    assertInvariant(outcome.kind !== 'done', 'what was done is not refused');
+    if (outcome.kind === 'fenced') return { ...fence!, ...outcome };
+    const key = keys[outcome.check]!;
+    const { current } = outcome;
     // A replay's mark holds no value: what stands there now is shown.
     if (isReplay) return { kind: 'conflict', key, current: await this.get(key, 'linearizable') };
     return { kind: 'conflict', key, current: current && fromStored(current) };
@@ -276,6 +299,7 @@ export class Kv {
 interface PlannedWrite {
   readonly checks: readonly Check[];
   readonly writes: readonly Write[];
+  readonly fence: Fence | undefined;
   readonly remembered: Remembered<KvVerdict> | undefined;
 }
 

@@ -8,6 +8,7 @@ import type { LaneMemory } from '../store/lane-memory';
 import { Transact } from '../store/transact';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
+import { Elections } from './election';
 import { Kv } from './kv';
 import { Sessions } from './session';
 
@@ -29,6 +30,7 @@ export interface PatternsDependencies {
 export interface Patterns {
   readonly kv: Kv;
   readonly counters: Counters;
+  readonly elections: Elections;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
   /** The lanes, for metrics. */
@@ -41,6 +43,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
   return {
     kv: new Kv(store, transact),
     counters: new Counters({ store, transact, clock, ids }),
+    elections: new Elections({ store, transact, clock, ids }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
     transact,

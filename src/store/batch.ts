@@ -41,8 +41,8 @@ export interface Settled<O> {
 export interface Job {
   /** Every row that the decision may see: records, guards and rows. */
   readonly keys: readonly Buffer[];
-  /** The decision does not look at values. */
-  readonly keysOnly: boolean;
+  /** Those of them at whose values the decision does not look. */
+  readonly bareKeys: readonly Buffer[];
   readonly decide: (view: View) => unknown;
   readonly mark: MarkIdentity | undefined;
   readonly encodeOutcome: (outcome: unknown) => Buffer;
@@ -116,8 +116,8 @@ class Batch {
   readonly #dependencies: BatchDependencies;
   readonly #keys = new Map<string, Buffer>();
   readonly #state = new Map<string, Entry | undefined>();
-  /** Entries without their values are of no use to others. */
-  readonly #keysOnly: boolean;
+  /** Rows whose values nobody looks at: read without them, and then of no use to others. */
+  readonly #bare = new Set<string>();
   #snapshot: Snapshot | undefined;
   #live: readonly Job[];
   leftOver: readonly Job[] = [];
@@ -125,8 +125,14 @@ class Batch {
   constructor(jobs: readonly Job[], dependencies: BatchDependencies) {
     this.#live = jobs;
     this.#dependencies = dependencies;
-    this.#keysOnly = jobs.every(({ keysOnly }) => keysOnly);
-    for (const job of jobs) for (const key of job.keys) this.#keys.set(key.toString('latin1'), key);
+    for (const { keys, bareKeys } of jobs) {
+      for (const key of keys) this.#keys.set(key.toString('latin1'), key);
+      for (const key of bareKeys) this.#bare.add(key.toString('latin1'));
+    }
+    if (this.#bare.size === 0) return;
+    for (const { keys, bareKeys } of jobs) {
+      for (const key of keys) if (!bareKeys.includes(key)) this.#bare.delete(key.toString('latin1'));
+    }
   }
 
   async run(): Promise<void> {
@@ -166,26 +172,25 @@ class Batch {
   async #learn(): Promise<void> {
     const { memory, memoryScope, store, time } = this.#dependencies;
     const unknown: Buffer[] = [];
-    const mayKnow = !this.#keysOnly && time.estimateMs() > 0;
+    const mayKnow = time.estimateMs() > 0;
     for (const [id, key] of this.#keys) {
-      const known = mayKnow ? memory.get(memoryScope + id, key) : undefined;
+      const known = mayKnow && !this.#bare.has(id) ? memory.get(memoryScope + id, key) : undefined;
       if (known) this.#state.set(id, known.entry);
       else unknown.push(key);
     }
     if (unknown.length === 0) return;
-    const keysOnly = this.#keysOnly;
+    const ids = unknown.map((key) => key.toString('latin1'));
     const { results, revision, nowMs } = await store.read(
-      unknown.map((start) => (keysOnly ? { start, keysOnly } : { start })),
+      unknown.map((start, index) => (this.#bare.has(ids[index]!) ? { start, keysOnly: true } : { start })),
     );
     time.heard(nowMs);
-    const ids = unknown.map((key) => key.toString('latin1'));
     for (const [index, id] of ids.entries()) this.#know(id, results[index]!.entries[0], revision);
     this.#snapshot = { keys: new Set(ids), revision, nowMs };
   }
 
   #know(id: string, entry: Entry | undefined, asOf: Revision): void {
     this.#state.set(id, entry);
-    if (this.#keysOnly) return;
+    if (this.#bare.has(id)) return;
     const { memory, memoryScope } = this.#dependencies;
     memory.set(memoryScope + id, { entry, asOf });
   }

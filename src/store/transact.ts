@@ -16,7 +16,7 @@ import type { Ids } from '../core/ids';
 import { runBatch } from './batch';
 import type { BatchEnd, BatchReport, Job, Settled } from './batch';
 import { writeDirectly } from './direct-write';
-import type { DirectWrite } from './direct-write';
+import type { DirectWrite, GuardMemory } from './direct-write';
 import type { LaneMemory } from './lane-memory';
 import { Lanes, takeNext } from './lanes';
 import type { Lane, Waiting, WaitingJob } from './lanes';
@@ -28,7 +28,7 @@ import type { View } from './view';
 export type { Settled } from './batch';
 export type { DirectWrite } from './direct-write';
 export type { Remembered } from './marks';
-export type { View } from './view';
+export type { Row, View } from './view';
 
 export interface Command<O> {
   /** The rows that commands of other callers write too: their lanes are joined. At least one. */
@@ -39,7 +39,7 @@ export interface Command<O> {
   readonly rows?: readonly Buffer[];
   /** Committed by itself, so that its change shows as a change of its own. */
   readonly isSolo?: boolean;
-  /** The decision looks at revisions alone: values are not read. */
+  /** Of records and rows the decision looks at revisions alone: their values are not read. */
   readonly keysOnly?: boolean;
   /** Pure: decides on what the view shows, writes through it, may be called again. */
   readonly decide: (view: View) => O;
@@ -65,12 +65,20 @@ export class Transact {
   readonly #options: TransactOptions;
   readonly #time: StorageTime;
   readonly #lanes = new Lanes();
+  /** Rows of guards are kept where those of the lanes are. */
+  readonly #guards: GuardMemory;
   #sequence = 0;
   #queued = 0;
 
   constructor(options: TransactOptions) {
     this.#options = options;
     this.#time = new StorageTime(options.clock);
+    const { memory, memoryScope } = options;
+    const idOf = (key: Buffer): string => memoryScope + key.toString('latin1');
+    this.#guards = {
+      get: (key) => memory.get(idOf(key), key),
+      set: (key, known) => memory.set(idOf(key), known),
+    };
   }
 
   /** Commands that wait or run. */
@@ -89,7 +97,7 @@ export class Transact {
     return new Promise((resolve, reject) => {
       const job: Job = {
         keys: [...records, ...guards, ...rows],
-        keysOnly,
+        bareKeys: keysOnly ? [...records, ...rows] : [],
         decide,
         mark,
         encodeOutcome: (outcome) => remembered!.encode(outcome as O),
@@ -110,7 +118,7 @@ export class Transact {
   /** Writes without deciding; `records`: the keys that it checks or writes. Rejects as `writeDirectly`, or with OVERLOADED. */
   async write<O>(write: DirectWrite<O>, records: readonly Buffer[]): Promise<Settled<O>> {
     if (records.some((record) => this.#lanes.has(record))) await this.#turn(records);
-    return writeDirectly(this.#options.store, write);
+    return writeDirectly(this.#options.store, write, this.#guards);
   }
 
   /** Resolves when all commands that wait or run on these records now have their outcomes. */

@@ -120,6 +120,7 @@ describe('the examples', () => {
       expect.arrayContaining([
         'README.md',
         'docs/counters.md',
+        'docs/elections.md',
         'docs/graphql.md',
         'docs/key-value.md',
         'docs/subscriptions.md',

@@ -33,9 +33,6 @@ const unreachable: Readonly<Record<string, string>> = {
   'ErrorCode.RESERVATION_NOT_HELD': notYet,
   'ErrorCode.WRONG_EXPECTED_VERSION': notYet,
   'ErrorCode.DUPLICATE_EVENTS': notYet,
-  'ErrorCode.LEADERSHIP_HELD': notYet,
-  'ErrorCode.LEADERSHIP_LOST': notYet,
-  'ErrorCode.FENCED': notYet,
   'ErrorCode.DIMENSION_MISMATCH': notYet,
   'ErrorCode.QUOTA_EXCEEDED': notYet,
   'ErrorCode.RATE_LIMITED': notYet,
@@ -71,6 +68,11 @@ interface Step {
 const value = (text: string): Json => ({ text });
 const key = (name: string): string => `step:${name}`;
 const conflict = { __typename: 'VersionConflict', code: 'VERSION_CONFLICT', retryable: false };
+
+const held = { __typename: 'LeadershipHeld', code: 'LEADERSHIP_HELD', retryable: true };
+const lost = { __typename: 'LeadershipLost', code: 'LEADERSHIP_LOST', retryable: false };
+const fenced = (input: Json, token = 1): Json => ({ input: { ...input, fence: { election: 'chair', token } } });
+const behind = { __typename: 'Fenced', code: 'FENCED', election: 'chair', token: 1, currentToken: 2 };
 
 /** In this order, in a tenant that has nothing yet. */
 const scenario: readonly Step[] = [
@@ -301,6 +303,65 @@ const scenario: readonly Step[] = [
   { name: 'SessionNow', variables: { token: 'kept:second' }, answers: { session: null } },
   { name: 'Begin', variables: { input: { userId: 'pat' } } },
   { name: 'Begin', variables: { input: { userId: 'pat' } } },
+  // Elections and fences.
+  { name: 'LeaderNow', variables: { name: 'chair' }, answers: { election: { name: 'chair', leader: null } } },
+  {
+    name: 'Campaign',
+    variables: { input: { election: 'chair', candidateId: 'a', leaseMs: 600_000 } },
+    answers: { campaign: { __typename: 'Leadership', candidateId: 'a', fencingToken: 1 } },
+  },
+  {
+    name: 'Campaign',
+    variables: { input: { election: 'chair', candidateId: 'b' } },
+    answers: { campaign: { ...held, leader: { candidateId: 'a' } } },
+  },
+  {
+    name: 'CampaignOnce',
+    variables: { input: { election: 'other', candidateId: 'b', idempotencyKey: 'e' } },
+    answers: { campaign: { __typename: 'Leadership', fencingToken: 1 } },
+  },
+  {
+    name: 'Renew',
+    variables: { input: { election: 'chair', candidateId: 'a', fencingToken: 1, leaseMs: 600_000 } },
+    answers: { renewLeadership: { __typename: 'Leadership', fencingToken: 1 } },
+  },
+  { name: 'WriteAsLeader', variables: fenced({ key: key('led'), value: value('a') }) },
+  {
+    name: 'Resign',
+    variables: { input: { election: 'chair', candidateId: 'a', fencingToken: 1 } },
+    answers: { resignLeadership: true },
+  },
+  {
+    name: 'Renew',
+    variables: { input: { election: 'chair', candidateId: 'a', fencingToken: 1 } },
+    answers: { renewLeadership: { ...lost, leader: null } },
+  },
+  {
+    name: 'Campaign',
+    variables: { input: { election: 'chair', candidateId: 'b', leaseMs: 600_000 } },
+    answers: { campaign: { __typename: 'Leadership', candidateId: 'b', fencingToken: 2 } },
+  },
+  {
+    name: 'Renew',
+    variables: { input: { election: 'chair', candidateId: 'a', fencingToken: 1 } },
+    answers: { renewLeadership: { ...lost, leader: { candidateId: 'b', fencingToken: 2 } } },
+  },
+  {
+    name: 'Resign',
+    variables: { input: { election: 'chair', candidateId: 'a', fencingToken: 1 } },
+    answers: { resignLeadership: false },
+  },
+  { name: 'LeaderNow', variables: { name: 'chair' }, answers: { election: { leader: { candidateId: 'b' } } } },
+  {
+    name: 'WriteAsLeader',
+    variables: fenced({ key: key('led'), value: value('late') }),
+    answers: { kvPut: behind },
+  },
+  { name: 'PutValue', variables: fenced({ key: key('led'), value: value('late') }), answers: { kvPut: behind } },
+  { name: 'DeleteValue', variables: fenced({ key: key('led') }), answers: { kvDelete: behind } },
+  { name: 'Transact', variables: fenced({ deletes: [key('led')] }), answers: { kvTransact: behind } },
+  { name: 'PutValue', variables: fenced({ key: key('led'), value: value('x') }, 3), fails: 'BAD_USER_INPUT' },
+  { name: 'AnyNode', variables: { id: 'AThjaGFpcg' }, answers: { node: { __typename: 'Election' } } },
 ];
 
 /** Subscriptions, each with what is done while it is open, and what must have come then. */
@@ -330,6 +391,18 @@ const subscriptions: readonly {
     variables: { name: 'watched' },
     meanwhile: [{ name: 'Increment', variables: { input: { name: 'watched', by: 7 } } }],
     sees: [{ counterChanged: { name: 'watched', value: 7 } }],
+  },
+  {
+    name: 'WatchLeader',
+    variables: { election: 'chair' },
+    meanwhile: [],
+    sees: [{ leadershipChanged: { name: 'chair', leader: { candidateId: 'b', fencingToken: 2 } } }],
+  },
+  {
+    name: 'StandForElection',
+    variables: { election: 'seat', candidateId: 'c', leaseMs: 60_000 },
+    meanwhile: [],
+    sees: [{ campaign: { isLeader: true, leadership: { fencingToken: 1 }, leader: { candidateId: 'c' } } }],
   },
   {
     name: 'WatchCluster',

@@ -44,6 +44,7 @@ describe('imports', () => {
     made('src/store/batch.ts', ''),
     made('src/patterns/kv.ts', ''),
     made('src/patterns/patterns.ts', "import { Kv } from './kv';"),
+    made('src/patterns/kv-pages.ts', "import type { Kv } from './kv';"),
     made('resolvers/kv.ts', ''),
     made('src/gateway/server.ts', ''),
     made('storage/open.ts', ''),

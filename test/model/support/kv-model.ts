@@ -168,6 +168,8 @@ function deleteFaults({ key, ifVersion, sent }: DeleteDone, history: KvHistory):
     const isRefusing = (standing: Standing | undefined): boolean => String(standing?.revision) !== ifVersion;
     if (!history.was(key, span, isRefusing)) faults.push(`the ${what} was refused for no reason`);
     faults.push(...currentFaults(what, { key, answer, sent }, history));
+  } else if (answer?.kind === 'fenced') {
+    faults.push(`the ${what} was fenced off, and carried no token`);
   } else if (answer?.wasPresent === false) {
     if (!history.was(key, span, (standing) => standing === undefined))
       faults.push(`the ${what} found nothing, where something was`);
