@@ -18,6 +18,11 @@ export const limits = {
   transactChecksMax: 100,
   transactWritesMax: 100,
   counterShardsMax: 64,
+  reserveLinesMax: 32,
+  holdMsMax: 31_536_000_000,
+  reservationKeepMs: 86_400_000,
+  reasonBytesMax: 1_024,
+  changedSkusMax: 100,
   ttlMsMax: 3_153_600_000_000,
 } as const;
 

@@ -7,6 +7,9 @@ import type { LaneMemory } from '../store/lane-memory';
 import { Transact } from '../store/transact';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
+import { Inventory } from './inventory';
+import { InventoryExpiry } from './inventory-expiry';
+import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
 
 export interface PatternsDependencies {
@@ -25,6 +28,8 @@ export interface PatternsDependencies {
 export interface Patterns {
   readonly kv: Kv;
   readonly counters: Counters;
+  readonly inventory: Inventory;
+  readonly reservations: Reservations;
   readonly cluster: Cluster;
   /** The lanes, for metrics. */
   readonly transact: Transact;
@@ -33,9 +38,12 @@ export interface Patterns {
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
   const { store, clock, ids } = dependencies;
   const transact = new Transact(dependencies);
+  const expiry = new InventoryExpiry({ store, transact, clock });
   return {
     kv: new Kv(store, transact),
     counters: new Counters({ store, transact, clock, ids }),
+    inventory: new Inventory({ store, transact, clock, expiry }),
+    reservations: new Reservations({ store, transact, ids, expiry }),
     cluster: new Cluster(store, clock),
     transact,
   };

@@ -41,6 +41,8 @@ export interface Settled<O> {
 export interface Job {
   /** Every row that the decision may see: records, guards and rows. */
   readonly keys: readonly Buffer[];
+  /** Rows that the command makes under a key of its own: known to be absent. */
+  readonly fresh: readonly Buffer[];
   /** The decision does not look at values. */
   readonly keysOnly: boolean;
   readonly decide: (view: View) => unknown;
@@ -126,7 +128,13 @@ class Batch {
     this.#live = jobs;
     this.#dependencies = dependencies;
     this.#keysOnly = jobs.every(({ keysOnly }) => keysOnly);
-    for (const job of jobs) for (const key of job.keys) this.#keys.set(key.toString('latin1'), key);
+    for (const job of jobs) {
+      for (const key of job.keys) this.#keys.set(key.toString('latin1'), key);
+      for (const key of job.fresh) {
+        this.#keys.set(key.toString('latin1'), key);
+        this.#state.set(key.toString('latin1'), undefined);
+      }
+    }
   }
 
   async run(): Promise<void> {
@@ -167,6 +175,7 @@ class Batch {
     const unknown: Buffer[] = [];
     const mayKnow = !this.#keysOnly && time.estimateMs() > 0;
     for (const [id, key] of this.#keys) {
+      if (this.#state.has(id)) continue;
       const known = mayKnow ? memory.get(memoryScope + id, key) : undefined;
       if (known) this.#state.set(id, known.entry);
       else unknown.push(key);
@@ -260,6 +269,8 @@ class Batch {
     if (!confirmedBy) this.#dependencies.time.heard(nowMs);
     for (const write of transaction.writes) {
       const id = write.key.toString('latin1');
+      // Side rows are not kept: nobody decides on them.
+      if (!this.#keys.has(id)) continue;
       if (write.kind === 'delete') this.#know(id, undefined, revision);
       else {
         const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;
