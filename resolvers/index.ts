@@ -1,6 +1,7 @@
 /** The resolvers of all patterns: one of the project's two lists. */
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
+import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } from './inventory';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
 
@@ -9,5 +10,8 @@ export const resolverClasses = [
   KvResolver,
   CounterResolver,
   IncrementCounterSuccessResolver,
+  InventoryResolver,
+  InventoryItemResolver,
+  ReservationLineResolver,
   ClusterResolver,
 ] as const;

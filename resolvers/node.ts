@@ -7,6 +7,7 @@ import { requireCount } from '../src/core/input';
 import { tryDecodeOpaque } from '../src/core/opaque';
 import type { RequestContext } from './context';
 import { toCounter } from './counter';
+import { toItem, toReservation } from './inventory-shapes';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -15,6 +16,14 @@ const finders = {
   counterNode: async (name, { patterns }) => {
     const counter = await patterns.counters.get(name);
     return counter ? toCounter(counter) : null;
+  },
+  inventoryItemNode: async (sku, { patterns }) => {
+    const item = await patterns.inventory.get(sku);
+    return item ? toItem(item) : null;
+  },
+  reservationNode: async (id, { patterns }) => {
+    const reservation = await patterns.reservations.get(id);
+    return reservation ? toReservation(reservation) : null;
   },
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 

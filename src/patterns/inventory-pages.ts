@@ -136,7 +136,7 @@ export function movementCursor({ number }: Pick<Movement, 'number'>): string {
   return encodeOpaque('stockMovements', uint64(number));
 }
 
-export function heldCursor({ id, expiresAtMs }: { readonly id: string; readonly expiresAtMs: number }): string {
+export function heldCursor(id: string, expiresAtMs: number): string {
   return encodeOpaque('itemReservations', Buffer.concat([uint64(expiresAtMs), Buffer.from(id, 'utf8')]));
 }
 

@@ -27,6 +27,13 @@ export interface Line {
   readonly quantity: number;
 }
 
+/** Less in stock than was asked for. */
+export interface Shortage {
+  readonly sku: string;
+  readonly requested: number;
+  readonly available: number;
+}
+
 /** A reservation's record. That it has expired is not written: its expiry says so. */
 export interface ReservationRecord {
   readonly status: 'held' | 'committed' | 'released';

@@ -28,7 +28,7 @@ import { readHeldPage } from './inventory-pages';
 import type { Page, PageOf } from './inventory-pages';
 import { RecentSkus } from './inventory-recent';
 import { decodeItem, decodeReservation } from './inventory-records';
-import type { Line, ReservationRecord } from './inventory-records';
+import type { Line, ReservationRecord, Shortage } from './inventory-records';
 import {
   deleteHolds,
   putHolds,
@@ -69,7 +69,7 @@ export interface Extend extends Settle {
 
 export type ReserveResult =
   | { readonly kind: 'reserved'; readonly reservation: Reservation }
-  | { readonly kind: 'insufficient'; readonly shortages: readonly (Line & { readonly available: number })[] }
+  | { readonly kind: 'insufficient'; readonly shortages: readonly Shortage[] }
   | { readonly kind: 'notFound'; readonly skus: readonly string[] };
 
 export type SettleResult =
@@ -189,7 +189,10 @@ export class Reservations {
     if (outcome.kind === 'insufficient') {
       return {
         kind: 'insufficient',
-        shortages: outcome.shortages.map(({ line, available }) => ({ ...lines[line]!, available })),
+        shortages: outcome.shortages.map(({ line, available }) => {
+          const { sku, quantity: requested } = lines[line]!;
+          return { sku, requested, available };
+        }),
       };
     }
     const reservation = {

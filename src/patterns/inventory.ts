@@ -32,7 +32,7 @@ import { runExactly, unlessDueUnknown } from './inventory-exact';
 import type { InventoryExpiry } from './inventory-expiry';
 import { readItemPage, readMovementPage } from './inventory-pages';
 import type { Page, PageOf } from './inventory-pages';
-import type { ItemRecord, Movement } from './inventory-records';
+import type { ItemRecord, Movement, Shortage } from './inventory-records';
 import { putItem, readItemRows, relyOnItems } from './inventory-rows';
 
 /** An item as it is read: what has ended is not reserved. */
@@ -42,13 +42,6 @@ export interface InventoryItem {
   readonly reserved: number;
   readonly updatedAtMs: number;
   readonly revision: number;
-}
-
-/** Less in stock than was asked for. */
-export interface Shortage {
-  readonly sku: string;
-  readonly requested: number;
-  readonly available: number;
 }
 
 export interface CreateItem {

@@ -16,7 +16,6 @@ import { compareWithContract, partsOf, undescribedParts, unexpected } from './su
 
 /** Parts of the contract that are not built yet, by pattern of the product. This list only shrinks: what exists must leave it. */
 const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
-  shared: ['NotFound*'],
   fences: ['Kv*Input.fence', 'Kv*Result = Fenced', 'Fence*'],
   vectors: ['Query.vector*', 'Mutation.vector*', 'Vector*', 'DistanceFunction*', 'DimensionMismatch*'],
   sessions: [
@@ -27,21 +26,6 @@ const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
     'CreateSession*',
     'UpdateSessionInput*',
     'RotateSessionResult*',
-  ],
-  inventory: [
-    'Query.inventory*',
-    'Query.reservation*',
-    'Mutation.*Inventory*',
-    'Mutation.*Reservation*',
-    'Subscription.inventoryChanged*',
-    'Inventory*',
-    'Reserv*',
-    'Stock*',
-    'CreateInventoryItem*',
-    'AdjustInventory*',
-    'InsufficientStock*',
-    'SettleReservation*',
-    'ExtendReservationInput*',
   ],
   'rate limits': ['Query.rateLimit*', 'Mutation.*RateLimit*', 'RateLimit*', 'CheckRateLimitInput*'],
   'leader election': [
