@@ -25,7 +25,7 @@ const minute = 60_000;
 describe('inventory', () => {
   it(
     'sells nothing twice and loses nothing, whatever is lost, sent again, or ends meanwhile',
-    () => holdsForSeeds(100, runInventory),
+    () => holdsForSeeds(70, runInventory),
     minute,
   );
 });

@@ -87,17 +87,17 @@ function relativeFault(file: string, layer: Layer | undefined, target: string | 
   // Tests, bench and scripts may import everything; nothing may import them.
   if (!layer) return undefined;
   if (!other) return `${layer.name} does not import what is no part of the product`;
-  if (layer.name === 'patterns' && other === layer && !isOnePattern(file, target!))
+  if (layer.name === 'patterns' && other === layer && !isSamePattern(file, target))
     return 'patterns do not import each other';
   return other === layer || layer.imports.includes(other.name)
     ? undefined
     : `${layer.name} does not import ${other.name}`;
 }
 
-/** `inventory.ts` and `inventory-decisions.ts` are one pattern in several files; patterns.ts is the list of all. */
-function isOnePattern(file: string, target: string): boolean {
-  const stemOf = (each: string): string => path.posix.basename(each, '.ts').split('-')[0]!;
-  return stemOf(file) === 'patterns' || stemOf(file) === stemOf(target);
+/** The list of patterns knows them all; a pattern of several files has them all begin with the same word. */
+function isSamePattern(file: string, target: string): boolean {
+  const firstWord = (each: string): string => path.posix.basename(each).split(/[-.]/)[0]!;
+  return path.posix.basename(file) === 'patterns.ts' || firstWord(file) === firstWord(target);
 }
 
 function packageFault(layer: Layer | undefined, specifier: string): string | undefined {
