@@ -7,6 +7,7 @@ import type { Store } from '../../proto/store';
 import { AppError, isAppError } from '../core/errors';
 import { keyspace } from '../core/keyspace';
 import type { Remembered, Settled, Transact } from '../store/transact';
+import { mayHaveDue } from './inventory-decisions';
 import type { DueUnknown } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState, ItemStates } from './inventory-due';
@@ -27,6 +28,8 @@ export interface ExactCommand<O> {
   /** The refusal that the items as they were read lead to; undefined: none. */
   readonly refuse: (states: readonly ItemState[]) => O | undefined;
   readonly remembered: Remembered<O> | undefined;
+  /** Told of a sku whose record is behind, so that it is brought up to date. */
+  readonly noteBehind: (sku: string) => void;
 }
 
 /** The decision needs to know what has ended: a signal between decision and method. */
@@ -56,6 +59,7 @@ export async function runExactly<O>(command: ExactCommand<O>): Promise<Settled<O
       if (!isAppError(error) || !(error.cause instanceof DueNeeded)) throw error;
     }
     const read = await readItems(store, skus);
+    for (const state of read.states) if (state && mayHaveDue(state.stored, read.nowMs)) command.noteBehind(state.sku);
     const refused = await refuse(command, read);
     if (refused) return refused;
     const due = new Map(skus.map((sku, index) => [sku, read.states[index]?.due]));

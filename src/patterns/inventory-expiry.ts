@@ -40,6 +40,8 @@ const retryMs = 1_000;
 const retriesMax = 60;
 /** Past it, a sku is looked at when it is used again. */
 const skusMax = 100_000;
+/** Skus whose last look is remembered. */
+const lookedMax = 10_000;
 
 interface Planned {
   readonly atMs: number;
@@ -50,21 +52,23 @@ export class InventoryExpiry {
   readonly #dependencies: ExpiryDependencies;
   readonly #planned = new Map<string, Planned>();
   readonly #running = new Map<string, Promise<Step>>();
+  /** When the last look at a sku ended. */
+  readonly #looked = new Map<string, number>();
 
   constructor(dependencies: ExpiryDependencies) {
     this.#dependencies = dependencies;
   }
 
-  /** Looks at the sku when a hold may end in `inMs`; what was planned earlier stays. */
+  /** Looks at the sku when a hold may end in `inMs`, and not sooner after the last look; what was planned earlier stays. */
   plan(sku: string, inMs: number, tries = 1): void {
     const { clock } = this.#dependencies;
-    const delayMs = Math.max(inMs, 0);
-    const atMs = clock.monotonicMs() + delayMs;
+    const nowMs = clock.monotonicMs();
+    const atMs = Math.max(nowMs + inMs, nowMs, (this.#looked.get(sku) ?? -everyMs) + everyMs);
     const planned = this.#planned.get(sku);
     if (planned && planned.atMs <= atMs) return;
     if (!planned && this.#planned.size >= skusMax) return;
     planned?.cancel();
-    const cancel = clock.after(delayMs, () => {
+    const cancel = clock.after(atMs - nowMs, () => {
       this.#planned.delete(sku);
       void this.#runPlanned(sku, tries);
     });
@@ -77,12 +81,19 @@ export class InventoryExpiry {
     await this.#running.get(sku)?.catch(() => undefined);
     let running = this.#running.get(sku);
     if (!running) {
-      running = this.#runSteps(sku).finally(() => this.#running.delete(sku));
+      running = this.#runSteps(sku).finally(() => this.#ran(sku));
       this.#running.set(sku, running);
     }
     const { isMore, nextInMs } = await running;
     if (isMore) this.plan(sku, 0);
-    else if (nextInMs !== undefined) this.plan(sku, Math.max(nextInMs, everyMs));
+    else if (nextInMs !== undefined) this.plan(sku, nextInMs);
+  }
+
+  #ran(sku: string): void {
+    this.#running.delete(sku);
+    this.#looked.delete(sku);
+    this.#looked.set(sku, this.#dependencies.clock.monotonicMs());
+    if (this.#looked.size > lookedMax) this.#looked.delete(this.#looked.keys().next().value!);
   }
 
   async #runPlanned(sku: string, tries: number): Promise<void> {

@@ -184,6 +184,7 @@ export class Reservations {
           lines,
         ),
       remembered,
+      noteBehind: (sku) => this.#expiry.plan(sku, 0),
     });
     if (outcome.kind === 'notFound') return { kind: 'notFound', skus: outcome.lines.map((line) => skus[line]!) };
     if (outcome.kind === 'insufficient') {

@@ -170,6 +170,7 @@ export class Inventory {
           [{ quantity: -delta }],
         ),
       remembered,
+      noteBehind: (each) => this.#expiry.plan(each, 0),
     });
     if (outcome.kind === 'notFound') return outcome;
     if (outcome.kind === 'adjusted') return { kind: 'adjusted', item: { ...shown(outcome.item), sku, revision } };

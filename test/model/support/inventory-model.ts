@@ -40,7 +40,7 @@ interface Look {
   readonly step: number;
   readonly revision: number;
   readonly nowMs: number;
-  readonly items: ReadonlyMap<string, Pick<ItemRecord, 'quantity' | 'reserved'>>;
+  readonly items: ReadonlyMap<string, ItemRecord>;
 }
 
 export async function runInventory(seed: number, breakage?: Breakage): Promise<string[]> {
@@ -86,7 +86,7 @@ class InventoryRun {
     this.#simulation.clock.advance(10_000);
     await this.#look(true);
     this.#judgeHistories();
-    this.#judgeRefusals();
+    await this.#judgeRefusals();
     await this.#judgeLedger();
     await this.#simulation.close();
   }
@@ -240,16 +240,22 @@ class InventoryRun {
   }
 
   /** What was refused for want of stock was not there at some moment while its caller waited, and as much as was said was. */
-  #judgeRefusals(): void {
+  async #judgeRefusals(): Promise<void> {
+    const within = new Map<string, readonly Between[]>();
+    for (const sku of skus) {
+      const { nodes } = await this.#near.inventory.movements(sku, { first: 1_000 });
+      within.set(sku, availableAfterEach([...nodes].reverse()));
+    }
     for (const { from, to, shortages } of this.#refused) {
       // The last look of the step before the first sending is the state at its beginning.
       const during = this.#looks.filter(({ step }) => step >= from.step - 1 && step <= to.step + 1);
       for (const { sku, requested, available } of shortages) {
         if (requested <= available) this.faults.push(`${requested} of ${sku} was refused with ${available} available`);
-        const stood = during.some(({ items }) => {
-          const { quantity, reserved } = items.get(sku)!;
-          return quantity - reserved === available;
-        });
+        const items = during.map((look) => look.items.get(sku)!);
+        const [first, last] = [items[0]!.movements, items.at(-1)!.movements];
+        const stood =
+          items.some(({ quantity, reserved }) => quantity - reserved === available) ||
+          within.get(sku)!.some((each) => each.number > first && each.number <= last && each.available === available);
         if (!stood) this.faults.push(`${sku} was refused with ${available} available, which never was while it waited`);
       }
     }
@@ -320,4 +326,30 @@ function answersOf<O extends ReserveResult | SettleResult | { readonly kind: str
 
 function latest(sent: readonly Sent<unknown>[]): Moment {
   return sent.reduce((last, { to }) => (to.step > last.step ? to : last), sent[0]!.to);
+}
+
+/** What was available after a movement: between two commands of one commit, which no look sees. */
+interface Between {
+  readonly number: number;
+  readonly available: number;
+}
+
+/** Movements oldest first. A hold counts until it is settled, or until the date of its expiry, recorded or not. */
+function availableAfterEach(movements: readonly Movement[]): Between[] {
+  const expiries = new Map(
+    movements.filter(({ type }) => type === 'expired').map((each) => [each.reservationId, each.atMs]),
+  );
+  const held = new Map<string | undefined, number>();
+  let quantity = 0;
+  return movements.map((movement) => {
+    const { type, number, reservationId, atMs } = movement;
+    if (type === 'created' || type === 'adjusted') quantity += movement.quantity;
+    if (type === 'committed') quantity -= movement.quantity;
+    if (type === 'reserved') held.set(reservationId, movement.quantity);
+    else if (reservationId !== undefined) held.delete(reservationId);
+    const reserved = [...held]
+      .filter(([id]) => (expiries.get(id) ?? Infinity) > atMs)
+      .reduce((total, [, each]) => total + each, 0);
+    return { number, available: quantity - reserved };
+  });
 }
