@@ -20,6 +20,11 @@ export const limits = {
   counterShardsMax: 64,
   /** Levels of lists and objects in JSON that is read or written as such; past a few thousand, writing it out would exhaust the stack. */
   jsonDepthMax: 500,
+  reserveLinesMax: 32,
+  holdMsMax: 31_536_000_000,
+  reservationKeepMs: 86_400_000,
+  reasonBytesMax: 1_024,
+  changedSkusMax: 100,
   ttlMsMax: 3_153_600_000_000,
   sessionRolesMax: 100,
   sessionAttributesBytesMax: 32_768,

@@ -2,6 +2,7 @@
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { ElectionResolver } from './election';
+import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } from './inventory';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
 import { SessionResolver } from './session';
@@ -12,6 +13,9 @@ export const resolverClasses = [
   CounterResolver,
   IncrementCounterSuccessResolver,
   ElectionResolver,
+  InventoryResolver,
+  InventoryItemResolver,
+  ReservationLineResolver,
   ClusterResolver,
   SessionResolver,
 ] as const;

@@ -9,6 +9,7 @@ import type { RequestContext } from './context';
 import { toCounter } from './counter';
 import { toSession } from './session-shapes';
 import { toElection } from './election-shapes';
+import { toItem, toReservation } from './inventory-shapes';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -23,6 +24,14 @@ const finders = {
     return session ? toSession(session) : null;
   },
   electionNode: async (name, { patterns }) => toElection(await patterns.elections.get(name)),
+  inventoryItemNode: async (sku, { patterns }) => {
+    const item = await patterns.inventory.get(sku);
+    return item ? toItem(item) : null;
+  },
+  reservationNode: async (id, { patterns }) => {
+    const reservation = await patterns.reservations.get(id);
+    return reservation ? toReservation(reservation) : null;
+  },
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 
 async function find(id: string, context: RequestContext): Promise<Node | null> {

@@ -6,7 +6,7 @@
  * Patterns see keys without the scope: `src/store/scoped-store.ts` alone adds and removes it.
  * What a caller chose comes last and raw where it may be long, so that 1,024 NUL bytes still fit an engine's key.
  */
-import { escaped, keyAfter, prefixEnd, uint32, uint48 } from './tuple';
+import { escaped, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
 
 /** What the change log keeps of a write: the value too, the key alone, or nothing. */
 export type History = 'value' | 'key' | 'none';
@@ -55,6 +55,18 @@ export const families = {
     history: 'key',
     holds: "Who leads, until when: the family byte, then the election's name, raw.",
   },
+  inventoryItem: { code: 0x40, history: 'key', holds: 'An inventory item: the family byte, then its sku, raw.' },
+  hold: {
+    code: 0x41,
+    history: 'none',
+    holds: "A reservation's hold on one sku: the family byte, the sku escaped, the expiry in 8 bytes, the id, raw.",
+  },
+  reservation: { code: 0x42, history: 'key', holds: 'A reservation: the family byte, then its id, raw.' },
+  stockMovement: {
+    code: 0x43,
+    history: 'key',
+    holds: 'A movement of stock: the family byte, the sku escaped, 2^53-1 less its number within the sku, in 8 bytes.',
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -85,6 +97,13 @@ export const keyspace = {
   electionFence: (election: string): Buffer => familyKey('electionFence', election),
   /** Written by every campaign, renewal and resignation; expires with the lease. */
   electionLease: (election: string): Buffer => familyKey('electionLease', election),
+  inventoryItem: (sku: string): Buffer => familyKey('inventoryItem', sku),
+  hold: (sku: string, expiresAtMs: number, reservationId: string): Buffer =>
+    familyKey('hold', escaped(sku), uint64(expiresAtMs), reservationId),
+  reservation: (id: string): Buffer => familyKey('reservation', id),
+  /** The newest first. */
+  stockMovement: (sku: string, number: number): Buffer =>
+    familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };
@@ -100,4 +119,29 @@ export function familyRange(family: FamilyName, prefix: string | Buffer = ''): {
 export function counterShardsRange(name: string): { start: Buffer; end: Buffer } {
   const start = familyKey('counterShard', escaped(name));
   return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** Holds of a sku whose expiry lies in [fromMs, throughMs]; left out: all from there on. */
+export function holdsRange(sku: string, fromMs: number, throughMs?: number): { start: Buffer; end: Buffer } {
+  const prefix = familyKey('hold', escaped(sku));
+  const end = throughMs === undefined ? prefixEnd(prefix) : Buffer.concat([prefix, uint64(throughMs + 1)]);
+  return { start: Buffer.concat([prefix, uint64(fromMs)]), end: end ?? keyAfter(prefix) };
+}
+
+/** What the key of a hold says. */
+export function readHoldKey(key: Buffer): { expiresAtMs: number; reservationId: string } {
+  const { next } = readEscaped(key, 1);
+  return { expiresAtMs: readUint64(key, next), reservationId: key.toString('utf8', next + 8) };
+}
+
+/** All movements of a sku, or those recorded before the one with this number; the newest first. */
+export function stockMovementsRange(sku: string, beforeNumber?: number): { start: Buffer; end: Buffer } {
+  const prefix = familyKey('stockMovement', escaped(sku));
+  const start = beforeNumber === undefined ? prefix : keyAfter(keyspace.stockMovement(sku, beforeNumber));
+  return { start, end: prefixEnd(prefix) ?? keyAfter(prefix) };
+}
+
+/** The number that the key of a movement holds. */
+export function readStockMovementKey(key: Buffer): number {
+  return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
 }

@@ -19,6 +19,11 @@ export const opaqueKinds = {
   sessions: 32,
   sessionNode: 33,
   electionNode: 56,
+  inventoryItems: 40,
+  inventoryItemNode: 41,
+  reservationNode: 42,
+  itemReservations: 43,
+  stockMovements: 44,
 } as const;
 
 export type OpaqueKind = keyof typeof opaqueKinds;

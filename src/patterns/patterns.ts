@@ -9,6 +9,9 @@ import { Transact } from '../store/transact';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Elections } from './election';
+import { Inventory } from './inventory';
+import { InventoryExpiry } from './inventory-expiry';
+import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
 import { Sessions } from './session';
 
@@ -31,6 +34,8 @@ export interface Patterns {
   readonly kv: Kv;
   readonly counters: Counters;
   readonly elections: Elections;
+  readonly inventory: Inventory;
+  readonly reservations: Reservations;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
   /** The lanes, for metrics. */
@@ -40,10 +45,13 @@ export interface Patterns {
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
   const { store, clock, ids, secret } = dependencies;
   const transact = new Transact(dependencies);
+  const expiry = new InventoryExpiry({ store, transact, clock });
   return {
     kv: new Kv(store, transact),
     counters: new Counters({ store, transact, clock, ids }),
     elections: new Elections({ store, transact, clock, ids }),
+    inventory: new Inventory({ store, transact, clock, expiry }),
+    reservations: new Reservations({ store, transact, ids, expiry }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
     transact,

@@ -43,6 +43,8 @@ export interface Job {
   readonly keys: readonly Buffer[];
   /** Those of them at whose values the decision does not look. */
   readonly bareKeys: readonly Buffer[];
+  /** Rows that the command makes under a key of its own: known to be absent. */
+  readonly fresh: readonly Buffer[];
   readonly decide: (view: View) => unknown;
   readonly mark: MarkIdentity | undefined;
   readonly encodeOutcome: (outcome: unknown) => Buffer;
@@ -125,9 +127,13 @@ class Batch {
   constructor(jobs: readonly Job[], dependencies: BatchDependencies) {
     this.#live = jobs;
     this.#dependencies = dependencies;
-    for (const { keys, bareKeys } of jobs) {
+    for (const { keys, fresh, bareKeys } of jobs) {
       for (const key of keys) this.#keys.set(key.toString('latin1'), key);
       for (const key of bareKeys) this.#bare.add(key.toString('latin1'));
+      for (const key of fresh) {
+        this.#keys.set(key.toString('latin1'), key);
+        this.#state.set(key.toString('latin1'), undefined);
+      }
     }
     if (this.#bare.size === 0) return;
     for (const { keys, bareKeys } of jobs) {
@@ -174,6 +180,7 @@ class Batch {
     const unknown: Buffer[] = [];
     const mayKnow = time.estimateMs() > 0;
     for (const [id, key] of this.#keys) {
+      if (this.#state.has(id)) continue;
       const known = mayKnow && !this.#bare.has(id) ? memory.get(memoryScope + id, key) : undefined;
       if (known) this.#state.set(id, known.entry);
       else unknown.push(key);
@@ -266,6 +273,8 @@ class Batch {
     if (!confirmedBy) this.#dependencies.time.heard(nowMs);
     for (const write of transaction.writes) {
       const id = write.key.toString('latin1');
+      // Side rows are not kept: nobody decides on them.
+      if (!this.#keys.has(id)) continue;
       if (write.kind === 'delete') this.#know(id, undefined, revision);
       else {
         const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;

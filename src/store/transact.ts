@@ -37,6 +37,8 @@ export interface Command<O> {
   readonly guards?: readonly Buffer[];
   /** Rows that this command alone writes: no lane. */
   readonly rows?: readonly Buffer[];
+  /** Rows that this command makes under a key that holds an id of its own: absent, so not read; no lane. */
+  readonly fresh?: readonly Buffer[];
   /** Committed by itself, so that its change shows as a change of its own. */
   readonly isSolo?: boolean;
   /** Of records and rows the decision looks at revisions alone: their values are not read. */
@@ -92,12 +94,22 @@ export class Transact {
    */
   async run<O>(command: Command<O>): Promise<Settled<O>> {
     this.#refuseIfFull();
-    const { records, guards = [], rows = [], isSolo = false, keysOnly = false, decide, remembered } = command;
+    const {
+      records,
+      guards = [],
+      rows = [],
+      fresh = [],
+      isSolo = false,
+      keysOnly = false,
+      decide,
+      remembered,
+    } = command;
     const mark = remembered && makeMarkIdentity(remembered.idempotency);
     return new Promise((resolve, reject) => {
       const job: Job = {
         keys: [...records, ...guards, ...rows],
         bareKeys: keysOnly ? [...records, ...rows] : [],
+        fresh,
         decide,
         mark,
         encodeOutcome: (outcome) => remembered!.encode(outcome as O),

@@ -33,6 +33,12 @@ export interface View {
   get(key: Buffer): Row | undefined;
   put(key: Buffer, value: Buffer, options: PutOptions): void;
   delete(key: Buffer, history: History): void;
+  /**
+   * Writes a side row: one that the command did not name, since its key comes out of a record that the decision reads, or is
+   * this command's own. It cannot be read, is written blindly, and what it says is guarded by that record.
+   */
+  putSideRow(key: Buffer, value: Buffer, options: PutOptions): void;
+  deleteSideRow(key: Buffer, history: History): void;
   /** The decision relies on something that ends at this storage millisecond. */
   relyUntil(atMs: number): void;
 }
@@ -122,14 +128,24 @@ export class BatchOverlay implements View {
     return entry;
   }
 
-  put(key: Buffer, value: Buffer, { ttlMs, history }: PutOptions): void {
-    const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
-    const write: Write = { kind: 'put', key, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
-    this.#own.pending.set(this.#idOf(key), { row, write });
+  put(key: Buffer, value: Buffer, options: PutOptions): void {
+    this.#idOf(key);
+    this.putSideRow(key, value, options);
   }
 
   delete(key: Buffer, history: History): void {
-    this.#own.pending.set(this.#idOf(key), { row: undefined, write: { kind: 'delete', key, history } });
+    this.#idOf(key);
+    this.deleteSideRow(key, history);
+  }
+
+  putSideRow(key: Buffer, value: Buffer, { ttlMs, history }: PutOptions): void {
+    const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
+    const write: Write = { kind: 'put', key, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
+    this.#own.pending.set(key.toString('latin1'), { row, write });
+  }
+
+  deleteSideRow(key: Buffer, history: History): void {
+    this.#own.pending.set(key.toString('latin1'), { row: undefined, write: { kind: 'delete', key, history } });
   }
 
   relyUntil(atMs: number): void {

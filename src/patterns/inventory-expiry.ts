@@ -1,0 +1,162 @@
+/**
+ * What is done when holds end, so that the record of their sku says so: they are folded, their EXPIRED movements are recorded,
+ * dated at their expiry, and their rows removed. Nothing that is right waits for it: reads and decisions count what has ended
+ * by themselves. It makes the change feed show an expiry, keeps later reads short, and completes the list of movements.
+ *
+ * This process does it for the skus on which it has made holds, seen something to do, or has subscribers, within a quarter of a second
+ * of the expiry, while storage answers; several processes race without harm. One commit records at most 100 holds of a sku.
+ */
+import type { KeyRange, Store } from '../../proto/store';
+import type { CancelTimer, Clock } from '../core/clock';
+import { isAppError } from '../core/errors';
+import { families, holdsRange, keyspace } from '../core/keyspace';
+import type { Transact, View } from '../store/transact';
+import { foldDue, mayHaveDue } from './inventory-decisions';
+import { readItems } from './inventory-due';
+import type { ItemState } from './inventory-due';
+import { decodeItem, toHold } from './inventory-records';
+import type { Hold } from './inventory-records';
+import { putItem } from './inventory-rows';
+
+export interface ExpiryDependencies {
+  readonly store: Store;
+  readonly transact: Transact;
+  readonly clock: Pick<Clock, 'after' | 'monotonicMs'>;
+}
+
+/** A step: whether more is left, and when the next hold ends, from the storage clock's now on. */
+interface Step {
+  readonly isMore: boolean;
+  readonly nextInMs: number | undefined;
+}
+
+/** Each takes two writes of a transaction. */
+const holdsAStepMax = 100;
+const stepsAtOnceMax = 200;
+/** One sku is looked at no more often, so that holds that end one by one are recorded together. */
+const everyMs = 250;
+const retryMs = 1_000;
+/** As long as subscriptions wait for a storage that is away. */
+const retriesMax = 60;
+/** Past it, a sku is looked at when it is used again. */
+const skusMax = 100_000;
+/** Skus whose last look is remembered. */
+const lookedMax = 10_000;
+
+interface Planned {
+  readonly atMs: number;
+  readonly cancel: CancelTimer;
+}
+
+export class InventoryExpiry {
+  readonly #dependencies: ExpiryDependencies;
+  readonly #planned = new Map<string, Planned>();
+  readonly #running = new Map<string, Promise<Step>>();
+  /** When the last look at a sku ended. */
+  readonly #looked = new Map<string, number>();
+
+  constructor(dependencies: ExpiryDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Looks at the sku when a hold may end in `inMs`, and not sooner after the last look; what was planned earlier stays. */
+  plan(sku: string, inMs: number, tries = 1): void {
+    const { clock } = this.#dependencies;
+    const nowMs = clock.monotonicMs();
+    const atMs = Math.max(nowMs + inMs, nowMs, (this.#looked.get(sku) ?? -everyMs) + everyMs);
+    const planned = this.#planned.get(sku);
+    if (planned && planned.atMs <= atMs) return;
+    if (!planned && this.#planned.size >= skusMax) return;
+    planned?.cancel();
+    const cancel = clock.after(atMs - nowMs, () => {
+      this.#planned.delete(sku);
+      void this.#runPlanned(sku, tries);
+    });
+    this.#planned.set(sku, { atMs, cancel });
+  }
+
+  /** Records all that has ended of a sku, at most 20,000 holds; then plans for what comes. Rejects with the store's failures. */
+  async catchUp(sku: string): Promise<void> {
+    // What runs already may have read before the caller came.
+    await this.#running.get(sku)?.catch(() => undefined);
+    let running = this.#running.get(sku);
+    if (!running) {
+      running = this.#runSteps(sku).finally(() => this.#ran(sku));
+      this.#running.set(sku, running);
+    }
+    const { isMore, nextInMs } = await running;
+    if (isMore) this.plan(sku, 0);
+    else if (nextInMs !== undefined) this.plan(sku, nextInMs);
+  }
+
+  #ran(sku: string): void {
+    this.#running.delete(sku);
+    this.#looked.delete(sku);
+    this.#looked.set(sku, this.#dependencies.clock.monotonicMs());
+    if (this.#looked.size > lookedMax) this.#looked.delete(this.#looked.keys().next().value!);
+  }
+
+  async #runPlanned(sku: string, tries: number): Promise<void> {
+    try {
+      await this.catchUp(sku);
+    } catch (error) {
+      // A failure that does not pass by itself is of no use to repeat; the next to use the sku meets it.
+      const mayPass = isAppError(error) && error.code !== 'INTERNAL';
+      if (mayPass && tries < retriesMax) this.plan(sku, retryMs, tries + 1);
+    }
+  }
+
+  async #runSteps(sku: string): Promise<Step> {
+    for (let steps = 1; ; steps += 1) {
+      const step = await this.#step(sku);
+      if (!step.isMore || steps === stepsAtOnceMax) return step;
+    }
+  }
+
+  async #step(sku: string): Promise<Step> {
+    const { store, transact } = this.#dependencies;
+    const { states, nowMs } = await readItems(store, [sku]);
+    const state = states[0];
+    if (!state) return { isMore: false, nextInMs: undefined };
+    const holds = await this.#endedHolds(sku, nowMs);
+    const nextInMs = state.item.nextExpiryMs && state.item.nextExpiryMs - nowMs;
+    if (holds.length === 0 && !mayHaveDue(state.stored, nowMs)) return { isMore: false, nextInMs };
+    const { outcome: wasTrue } = await transact.run({
+      records: [keyspace.inventoryItem(sku)],
+      decide: (view) => recordEnded(view, state, holds),
+    });
+    return { isMore: !wasTrue || holds.length === holdsAStepMax, nextInMs };
+  }
+
+  /** The first of those whose rows are still there. */
+  async #endedHolds(sku: string, nowMs: number): Promise<Hold[]> {
+    const range: KeyRange = { ...holdsRange(sku, 0, nowMs), limit: holdsAStepMax };
+    const { results } = await this.#dependencies.store.read([range]);
+    return results[0]!.entries.map(toHold);
+  }
+}
+
+/** Folds, records and removes, as far as what was read is still true of the item; whether it was. */
+export function recordEnded(view: View, { sku, stored, due }: ItemState, holds: readonly Hold[]): boolean {
+  const row = view.get(keyspace.inventoryItem(sku));
+  const current = row && decodeItem(row.value);
+  // Where others have removed rows, these may be among them.
+  if (!current || current.sweeps !== stored.sweeps) return false;
+  const folded = foldDue(current, row.revision, due);
+  // Rows up to here have stayed as they were read.
+  const { expiredThroughMs } = folded ?? stored;
+  const recorded = holds.filter(({ expiresAtMs }) => expiresAtMs <= expiredThroughMs);
+  for (const { key } of recorded) view.deleteSideRow(key, families.hold.history);
+  const movements = recorded.map(({ quantity, reservationId, expiresAtMs }) => ({
+    type: 'expired' as const,
+    quantity,
+    atMs: expiresAtMs,
+    reservationId,
+  }));
+  if (!folded && recorded.length === 0) return due === undefined;
+  const item = folded ?? current;
+  const sweeps = recorded.length > 0 ? item.sweeps + 1 : item.sweeps;
+  const updatedAtMs = Math.max(view.nowMs, item.updatedAtMs);
+  putItem(view, sku, { ...item, sweeps, updatedAtMs }, movements);
+  return recorded.length === holds.length;
+}

@@ -1,0 +1,108 @@
+/** What the inventory stores, and how it is read back out of rows. */
+import type { Entry } from '../../proto/store';
+import { decodeRecord, encodeRecord } from '../core/codec';
+import { keyspace, readHoldKey, readStockMovementKey } from '../core/keyspace';
+
+/** An item's record: small and bounded, whatever the number of its holds. */
+export interface ItemRecord {
+  readonly quantity: number;
+  /** Held by holds that are not folded: those whose expiry is above `expiredThroughMs`. */
+  readonly reserved: number;
+  readonly createdAtMs: number;
+  /** Of the last decision that wrote it: no later one decides for an earlier time. */
+  readonly updatedAtMs: number;
+  /** Holds that end at or before it have given their stock back. */
+  readonly expiredThroughMs: number;
+  /** No unfolded hold ends before it; left out: there is none. */
+  readonly nextExpiryMs?: number | undefined;
+  /** Movements recorded so far. */
+  readonly movements: number;
+  /** Rises whenever rows of folded holds are removed. */
+  readonly sweeps: number;
+}
+
+/** One line of a reservation. */
+export interface Line {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/** Less in stock than was asked for. */
+export interface Shortage {
+  readonly sku: string;
+  readonly requested: number;
+  readonly available: number;
+}
+
+/** A reservation's record. That it has expired is not written: its expiry says so. */
+export interface ReservationRecord {
+  readonly status: 'held' | 'committed' | 'released';
+  readonly lines: readonly Line[];
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly settledAtMs?: number | undefined;
+}
+
+export interface Hold {
+  readonly key: Buffer;
+  readonly reservationId: string;
+  readonly expiresAtMs: number;
+  readonly quantity: number;
+}
+
+export type MovementType = 'created' | 'adjusted' | 'reserved' | 'committed' | 'released' | 'expired';
+
+/** A movement's record. The quantity is positive, but in 'adjusted', where it is the signed delta. */
+export interface MovementRecord {
+  readonly type: MovementType;
+  readonly quantity: number;
+  readonly atMs: number;
+  readonly reservationId?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+export interface Movement extends MovementRecord {
+  readonly sku: string;
+  /** Counts the movements of its sku from 1, in the order of recording. */
+  readonly number: number;
+}
+
+const format = 1;
+
+export function encodeItem(item: ItemRecord): Buffer {
+  return encodeRecord(format, item);
+}
+
+export function decodeItem(value: Buffer): ItemRecord {
+  return decodeRecord<ItemRecord>(format, value);
+}
+
+export function encodeReservation(reservation: ReservationRecord): Buffer {
+  return encodeRecord(format, reservation);
+}
+
+export function decodeReservation(value: Buffer): ReservationRecord {
+  return decodeRecord<ReservationRecord>(format, value);
+}
+
+export function encodeHold(quantity: number): Buffer {
+  return encodeRecord(format, { quantity });
+}
+
+export function toHold({ key, value }: Entry): Hold {
+  const { quantity } = decodeRecord<{ quantity: number }>(format, value);
+  return { key, quantity, ...readHoldKey(key) };
+}
+
+export function encodeMovement(movement: MovementRecord): Buffer {
+  return encodeRecord(format, movement);
+}
+
+export function toMovement(sku: string, { key, value }: Entry): Movement {
+  return { ...decodeRecord<MovementRecord>(format, value), sku, number: readStockMovementKey(key) };
+}
+
+/** The sku in the key of an item. */
+export function skuOf(itemKey: Buffer): string {
+  return keyspace.lastPart(itemKey).toString('utf8');
+}
