@@ -19,6 +19,13 @@ export const limits = {
   transactWritesMax: 100,
   counterShardsMax: 64,
   ttlMsMax: 3_153_600_000_000,
+  rateLimitPoliciesMax: 8,
+  /** Policies of one identifier that still count, of all its callers together. */
+  rateLimitStatesMax: 16,
+  /** SLIDING_WINDOW_LOG remembers each request, all in one record. */
+  rateLimitLogMax: 10_000,
+  rateLimitMax: 2_147_483_647,
+  rateLimitWindowMsMax: 31_622_400_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -3,11 +3,13 @@ import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
+import { RateLimitResolver } from './rate-limit';
 
 export const resolverClasses = [
   NodeResolver,
   KvResolver,
   CounterResolver,
   IncrementCounterSuccessResolver,
+  RateLimitResolver,
   ClusterResolver,
 ] as const;

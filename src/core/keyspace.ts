@@ -28,6 +28,16 @@ export const families = {
     history: 'key',
     holds: "One shard of a counter: the family byte, the counter's name escaped, the shard's number in 4 bytes.",
   },
+  rateLimit: {
+    code: 0x50,
+    history: 'none',
+    holds: "An identifier's limits: the family byte, then the identifier, raw.",
+  },
+  requestLimit: {
+    code: 0x51,
+    history: 'none',
+    holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -49,6 +59,8 @@ export const keyspace = {
   kv: (key: string | Buffer): Buffer => familyKey('kv', key),
   counter: (name: string): Buffer => familyKey('counter', name),
   counterShard: (name: string, shard: number): Buffer => familyKey('counterShard', escaped(name), uint32(shard)),
+  rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
+  requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

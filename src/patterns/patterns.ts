@@ -8,6 +8,7 @@ import { Transact } from '../store/transact';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Kv } from './kv';
+import { RateLimits } from './rate-limit';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -25,6 +26,9 @@ export interface PatternsDependencies {
 export interface Patterns {
   readonly kv: Kv;
   readonly counters: Counters;
+  readonly rateLimits: RateLimits;
+  /** What the gateway keeps of its own callers: no caller's identifier reaches it. */
+  readonly requestLimits: RateLimits;
   readonly cluster: Cluster;
   /** The lanes, for metrics. */
   readonly transact: Transact;
@@ -36,6 +40,8 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
   return {
     kv: new Kv(store, transact),
     counters: new Counters({ store, transact, clock, ids }),
+    rateLimits: new RateLimits({ store, transact }),
+    requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
     transact,
   };
