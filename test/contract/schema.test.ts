@@ -43,7 +43,6 @@ const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
     'SettleReservation*',
     'ExtendReservationInput*',
   ],
-  'rate limits': ['Query.rateLimit*', 'Mutation.*RateLimit*', 'RateLimit*', 'CheckRateLimitInput*'],
   'leader election': [
     'Query.election*',
     'Mutation.campaign*',
