@@ -33,6 +33,6 @@ export class RateLimitResolver {
   }
 }
 
-function toDecision({ resetAtMs, ...decision }: Decided): RateLimitDecision {
-  return { ...decision, resetAt: resetAtMs };
+function toDecision({ allowed, limit, remaining, resetAtMs, retryAfterMs }: Decided): RateLimitDecision {
+  return { allowed, limit, remaining, resetAt: resetAtMs, retryAfterMs };
 }

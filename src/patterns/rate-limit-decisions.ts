@@ -15,10 +15,12 @@ export interface RateLimitDecision {
   readonly resetAtMs: number;
   /** 0 where allowed. */
   readonly retryAfterMs: number;
+  /** The storage clock at which it was confirmed: what `retryAfterMs` counts from. */
+  readonly atMs: number;
 }
 
 /** A decision before it is known when it was confirmed. */
-export interface RateLimitVerdict extends Omit<RateLimitDecision, 'retryAfterMs'> {
+export interface RateLimitVerdict extends Omit<RateLimitDecision, 'retryAfterMs' | 'atMs'> {
   /** The storage millisecond from which on it is, or with nobody else would be, allowed. */
   readonly freeAtMs: number;
 }
@@ -79,7 +81,7 @@ export function decidePeek(
 /** The decision as it is answered, with the storage clock at which it was confirmed. */
 export function toDecision({ freeAtMs, ...verdict }: RateLimitVerdict, nowMs: number): RateLimitDecision {
   // Refused in a batch that admitted others, it may be free by the time of the commit: then it may be sent again at once.
-  return { ...verdict, retryAfterMs: verdict.allowed ? 0 : Math.max(1, freeAtMs - nowMs) };
+  return { ...verdict, retryAfterMs: verdict.allowed ? 0 : Math.max(1, freeAtMs - nowMs), atMs: nowMs };
 }
 
 /** Whether there is anything to forget: something that still counts. */

@@ -86,7 +86,14 @@ describe.each(algorithms)('%s', (algorithm: RateLimitAlgorithm) => {
     world.clock.advance(resetAtMs - now() - 1);
     expect((await peek(policy(5))).remaining).toBeLessThan(5);
     world.clock.advance(1);
-    expect(await peek(policy(5))).toEqual({ allowed: true, limit: 5, remaining: 5, resetAtMs: now(), retryAfterMs: 0 });
+    expect(await peek(policy(5))).toEqual({
+      allowed: true,
+      limit: 5,
+      remaining: 5,
+      resetAtMs: now(),
+      retryAfterMs: 0,
+      atMs: now(),
+    });
     expect((await gateway.store.read([{ start: keyspace.rateLimit('ada') }])).results[0]!.entries).toEqual([]);
   });
 
