@@ -32,6 +32,13 @@ export const limits = {
   sessionsPerUserMax: 1_000,
   leaseMsMin: 100,
   leaseMsMax: 86_400_000,
+  rateLimitPoliciesMax: 8,
+  /** Policies of one identifier that still count, of all its callers together. */
+  rateLimitStatesMax: 16,
+  /** SLIDING_WINDOW_LOG remembers each request, all in one record. */
+  rateLimitLogMax: 10_000,
+  rateLimitMax: 2_147_483_647,
+  rateLimitWindowMsMax: 31_622_400_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -6,6 +6,7 @@ import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } fro
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
 import { SessionResolver } from './session';
+import { RateLimitResolver } from './rate-limit';
 
 export const resolverClasses = [
   NodeResolver,
@@ -16,6 +17,7 @@ export const resolverClasses = [
   InventoryResolver,
   InventoryItemResolver,
   ReservationLineResolver,
+  RateLimitResolver,
   ClusterResolver,
   SessionResolver,
 ] as const;

@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { limits } from '../proto/limits';
 import { isLoopback } from './core/loopback';
 
 /** Turns the text of a variable into its value; throws a RangeError that says what it expected. */
@@ -230,6 +231,18 @@ export const settings = {
     '0',
     'How long a stop that was asked for still serves while /readyz says 503, so that load balancers turn away first; a part of NORIGATE_STOP_DEADLINE_MS.',
   ),
+  NORIGATE_RATE_LIMIT: setting(
+    'number',
+    optional(whole(1, limits.rateLimitMax)),
+    '',
+    'GraphQL requests of a tenant in NORIGATE_RATE_LIMIT_WINDOW_MS, over all gateways; past it 429 and RATE_LIMITED. Left out: any number.',
+  ),
+  NORIGATE_RATE_LIMIT_WINDOW_MS: setting(
+    'milliseconds',
+    whole(1_000, dayMs),
+    '60000',
+    'The time that NORIGATE_RATE_LIMIT counts in.',
+  ),
   NORIGATE_HISTORY_MS: setting('milliseconds', whole(1_000, 30 * dayMs), '3600000', 'How long the change log is kept.'),
   NORIGATE_HISTORY_BYTES_MAX: setting(
     'bytes',
@@ -318,6 +331,8 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     faults.push('NORIGATE_STORAGE_TLS_CERT and NORIGATE_STORAGE_TLS_KEY go together; only one of them is set.');
   if (isGiven('NORIGATE_TLS_CERT') !== isGiven('NORIGATE_TLS_KEY'))
     faults.push('NORIGATE_TLS_CERT and NORIGATE_TLS_KEY go together; only one of them is set.');
+  if (isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') && !isGiven('NORIGATE_RATE_LIMIT'))
+    faults.push('NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT, the number of requests in that time.');
   if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
     faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
   return faults;

@@ -142,6 +142,7 @@ function serverOptionsOf(
   | 'operationsPerSocketMax'
   | 'connectionsMax'
   | 'slowConsumerMs'
+  | 'requestLimit'
 > {
   const { NORIGATE_TLS_CERT: cert, NORIGATE_TLS_KEY: key, NORIGATE_DOCUMENTS: documents } = config;
   return {
@@ -167,6 +168,10 @@ function serverOptionsOf(
     operationsPerSocketMax: config.NORIGATE_SUBSCRIPTIONS_MAX,
     connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
     slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
+    requestLimit:
+      config.NORIGATE_RATE_LIMIT === undefined
+        ? undefined
+        : { limit: config.NORIGATE_RATE_LIMIT, windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS },
   };
 }
 

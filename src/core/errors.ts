@@ -26,6 +26,8 @@ export const failureKinds = {
   UNAUTHENTICATED: kind('UNAUTHENTICATED', false),
   FORBIDDEN: kind('FORBIDDEN', false),
   NOT_FOUND: kind('NOT_FOUND', false),
+  /** More requests than the gateway lets a tenant send; `details.retryAfterMs` says when to come back. */
+  RATE_LIMITED: kind('RATE_LIMITED', true),
   /** An idempotency key that came before with another input. */
   IDEMPOTENCY_KEY_REUSED: kind('IDEMPOTENCY_KEY_REUSED', false),
   /** Writers of other gateways won every one of a bounded number of tries. Nothing was written. */

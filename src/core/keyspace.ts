@@ -67,6 +67,16 @@ export const families = {
     history: 'key',
     holds: 'A movement of stock: the family byte, the sku escaped, 2^53-1 less its number within the sku, in 8 bytes.',
   },
+  rateLimit: {
+    code: 0x50,
+    history: 'none',
+    holds: "An identifier's limits: the family byte, then the identifier, raw.",
+  },
+  requestLimit: {
+    code: 0x51,
+    history: 'none',
+    holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -104,6 +114,8 @@ export const keyspace = {
   /** The newest first. */
   stockMovement: (sku: string, number: number): Buffer =>
     familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
+  rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
+  requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

@@ -134,6 +134,8 @@ export function statusOf(error: ClientError): number {
       return 401;
     case 'FORBIDDEN':
       return 403;
+    case 'RATE_LIMITED':
+      return 429;
     case 'OVERLOADED':
     case 'UNAVAILABLE':
       return 503;

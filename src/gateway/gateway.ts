@@ -17,6 +17,8 @@ import { Executor } from './executor';
 import type { Operation } from './executor';
 import { Subscriptions } from './subscriptions';
 import type { OpenSubscription, RefusedSubscription } from './subscriptions';
+import { RequestLimit } from './request-limit';
+import type { Admission, RequestLimitOptions } from './request-limit';
 import type { TrustedDocuments } from './trusted-documents';
 
 /** What resolvers are given. */
@@ -28,6 +30,8 @@ export interface GatewayOptions {
   readonly allowIntrospection: boolean;
   readonly trustedDocuments: TrustedDocuments;
   readonly makeContext: MakeContext;
+  /** Requests that a tenant may send; left out: any number. */
+  readonly requestLimit?: RequestLimitOptions | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -62,6 +66,7 @@ export class Gateway {
   readonly trustedDocuments: TrustedDocuments;
   readonly makeContext: MakeContext;
   readonly #subscriptions: Subscriptions;
+  readonly #requestLimit: RequestLimit | undefined;
 
   constructor(options: GatewayOptions) {
     ({ clock: this.clock, ids: this.ids, logger: this.logger, metrics: this.metrics } = options);
@@ -69,12 +74,18 @@ export class Gateway {
     this.documents = new Documents(options);
     this.trustedDocuments = options.trustedDocuments;
     this.makeContext = options.makeContext;
+    this.#requestLimit = options.requestLimit && new RequestLimit(options.requestLimit);
     this.#subscriptions = new Subscriptions(this.executor, this.metrics);
   }
 
   /** A name for a request, under which what it hides from its caller is logged. */
   scene(): ErrorScene {
     return { requestId: this.ids.uuid(), logger: this.logger };
+  }
+
+  /** Counts a request of a tenant; undefined where requests have no limit. Rejects with the store's failures. */
+  admit(tenantId: string, { requestId }: ErrorScene): Promise<Admission> | undefined {
+    return this.#requestLimit?.admit(this.makeContext({ tenantId, requestId }).patterns.requestLimits);
   }
 
   /** The source of the document that a request means. Throws where it names none, or one that may not be run. */

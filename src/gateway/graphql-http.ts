@@ -93,6 +93,7 @@ export class GraphqlHttp {
   async #run(exchange: Exchange, parameters: Parameters): Promise<void> {
     const gateway = this.#gateway;
     const tenantId = tenantOfHeaders(exchange.request.headers);
+    await this.#admit(exchange, tenantId);
     const source = gateway.sourceOf(parameters);
     const caller: HttpCaller = { tenantId, scene: exchange.scene, mediaType: exchange.mediaType };
     if (source !== undefined) {
@@ -108,6 +109,14 @@ export class GraphqlHttp {
       }
     }
     await this.#runThroughApollo(exchange, { ...parameters, query: source }, caller);
+  }
+
+  /** Counts the request where requests have a limit. Throws RATE_LIMITED. The fields go with whatever is answered. */
+  async #admit({ response, scene }: Exchange, tenantId: string): Promise<void> {
+    const admission = await this.#gateway.admit(tenantId, scene);
+    if (!admission) return;
+    for (const [name, value] of Object.entries(admission.fields)) response.setHeader(name, value);
+    if (admission.refusal) throw admission.refusal;
   }
 
   /** Serves it as server-sent events where it is a subscription, or the caller takes nothing else; false: not so. */

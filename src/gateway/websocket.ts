@@ -155,7 +155,7 @@ export class WebSockets {
           return false;
         }
       },
-      onSubscribe: ({ extra, subscriptions }, id, payload) => {
+      onSubscribe: async ({ extra, subscriptions }, id, payload) => {
         const scene = this.#gateway.scene();
         try {
           const { operationsMax } = this.#options;
@@ -164,6 +164,8 @@ export class WebSockets {
               'OVERLOADED',
               `this connection has ${operationsMax} operations open, which is the limit`,
             );
+          const admission = await this.#gateway.admit(extra.tenantId, scene);
+          if (admission?.refusal) throw admission.refusal;
           const operation = this.#gateway.prepare(payload);
           const args: Arguments = { id, extra, operation, payload, scene };
           return {

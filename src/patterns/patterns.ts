@@ -14,6 +14,7 @@ import { InventoryExpiry } from './inventory-expiry';
 import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
 import { Sessions } from './session';
+import { RateLimits } from './rate-limit';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -36,6 +37,9 @@ export interface Patterns {
   readonly elections: Elections;
   readonly inventory: Inventory;
   readonly reservations: Reservations;
+  readonly rateLimits: RateLimits;
+  /** What the gateway keeps of its own callers: no caller's identifier reaches it. */
+  readonly requestLimits: RateLimits;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
   /** The lanes, for metrics. */
@@ -52,6 +56,8 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     elections: new Elections({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
     reservations: new Reservations({ store, transact, ids, expiry }),
+    rateLimits: new RateLimits({ store, transact }),
+    requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
     transact,

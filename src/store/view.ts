@@ -41,6 +41,12 @@ export interface View {
   deleteSideRow(key: Buffer, history: History): void;
   /** The decision relies on something that ends at this storage millisecond. */
   relyUntil(atMs: number): void;
+  /**
+   * The decision refuses, and would not from this storage millisecond on. Holds for a batch that writes nothing: then a clock at or
+   * past it is a conflict, and the command is decided again. In a batch that writes, the refusal stands as of `nowMs`: refusals that
+   * end every millisecond would else keep a busy lane from ever committing.
+   */
+  refuseUntil(atMs: number): void;
 }
 
 /** What a decision comes to. */
@@ -67,10 +73,16 @@ export class BatchOverlay implements View {
   readonly #pending = new Map<string, PendingRow>();
   readonly #marks: Mark[] = [];
   #validUntilMs = Infinity;
+  #refusedUntilMs = Infinity;
   #operations = 0;
   #bytes = 0;
   /** Of the decision that runs. */
-  readonly #own = { touched: new Set<string>(), pending: new Map<string, PendingRow>(), validUntilMs: Infinity };
+  readonly #own = {
+    touched: new Set<string>(),
+    pending: new Map<string, PendingRow>(),
+    validUntilMs: Infinity,
+    refusedUntilMs: Infinity,
+  };
 
   constructor(base: BaseState, nowMs: number) {
     this.#base = base;
@@ -87,6 +99,7 @@ export class BatchOverlay implements View {
     own.touched.clear();
     own.pending.clear();
     own.validUntilMs = Infinity;
+    own.refusedUntilMs = Infinity;
     let verdict: Verdict<O>;
     try {
       verdict = decision(this);
@@ -113,7 +126,9 @@ export class BatchOverlay implements View {
 
   /** Undefined: nothing that it relied on ends. */
   get validUntilMs(): number | undefined {
-    return this.#validUntilMs === Infinity ? undefined : this.#validUntilMs;
+    const refusedUntilMs = this.#pending.size === 0 ? this.#refusedUntilMs : Infinity;
+    const untilMs = Math.min(this.#validUntilMs, refusedUntilMs);
+    return untilMs === Infinity ? undefined : untilMs;
   }
 
   get(key: Buffer): Row | undefined {
@@ -152,6 +167,10 @@ export class BatchOverlay implements View {
     this.#own.validUntilMs = Math.min(this.#own.validUntilMs, atMs);
   }
 
+  refuseUntil(atMs: number): void {
+    this.#own.refusedUntilMs = Math.min(this.#own.refusedUntilMs, atMs);
+  }
+
   #idOf(key: Buffer): string {
     const id = key.toString('latin1');
     assertInvariant(this.#base.has(id), 'a decision reads and writes only rows that its command named');
@@ -160,7 +179,7 @@ export class BatchOverlay implements View {
 
   /** Adds what the decision did to the batch, where that fits. */
   #take(mark: Mark | undefined): boolean {
-    const { touched, pending, validUntilMs } = this.#own;
+    const { touched, pending, validUntilMs, refusedUntilMs } = this.#own;
     let operations = this.#operations;
     let bytes = this.#bytes;
     for (const id of touched) {
@@ -189,6 +208,7 @@ export class BatchOverlay implements View {
     for (const [id, row] of pending) this.#pending.set(id, row);
     if (mark) this.#marks.push(mark);
     this.#validUntilMs = Math.min(this.#validUntilMs, validUntilMs);
+    this.#refusedUntilMs = Math.min(this.#refusedUntilMs, refusedUntilMs);
     return true;
   }
 }

@@ -32,7 +32,7 @@ const unreachable: Readonly<Record<string, string>> = {
   'ErrorCode.DUPLICATE_EVENTS': notYet,
   'ErrorCode.DIMENSION_MISMATCH': notYet,
   'ErrorCode.QUOTA_EXCEEDED': notYet,
-  'ErrorCode.RATE_LIMITED': notYet,
+  'ErrorCode.RATE_LIMITED': 'needs a gateway that limits its requests',
   'ErrorCode.UNAUTHENTICATED': 'depends on headers, not on the document',
   'ErrorCode.FORBIDDEN': 'depends on headers, not on the document',
   'ErrorCode.CONTENTION': 'needs writers of other gateways that win many times in a row',
@@ -492,6 +492,59 @@ const scenario: readonly Step[] = [
     answers: { node: { __typename: 'InventoryItem', id: 'kept:cup' } },
   },
   { name: 'AnyNode', variables: { id: 'kept:firstNode' }, answers: { node: { __typename: 'Reservation' } } },
+  // Rate limits.
+  {
+    name: 'CheckLimit',
+    variables: { input: { identifier: 'ada', policies: [{ limit: 1, windowMs: 600_000 }] } },
+    answers: { checkRateLimit: { allowed: true, limit: 1, remaining: 0, retryAfterMs: 0 } },
+  },
+  {
+    name: 'CheckLimit',
+    variables: { input: { identifier: 'ada', policies: [{ limit: 1, windowMs: 600_000 }] } },
+    answers: { checkRateLimit: { allowed: false, limit: 1, remaining: 0 } },
+  },
+  {
+    name: 'CheckLimit',
+    variables: { input: { identifier: 'ada', policies: [{ limit: 0, windowMs: 1 }] } },
+    fails: 'BAD_USER_INPUT',
+  },
+  {
+    name: 'CheckBurst',
+    variables: {
+      input: { identifier: 'ada', policies: [{ limit: 5, windowMs: 600_000, algorithm: 'TOKEN_BUCKET' }], cost: 2 },
+    },
+    answers: { checkRateLimit: { allowed: true, limit: 5, remaining: 3 } },
+  },
+  {
+    name: 'CheckBoth',
+    variables: {
+      input: {
+        identifier: 'ada',
+        policies: [
+          { limit: 9, windowMs: 600_001, algorithm: 'SLIDING_WINDOW_LOG' },
+          { limit: 4, windowMs: 600_001, algorithm: 'SLIDING_WINDOW_COUNTER' },
+        ],
+      },
+    },
+    answers: { checkRateLimit: { allowed: true, limit: 4, remaining: 3 } },
+  },
+  {
+    name: 'CheckOnce',
+    variables: { input: { identifier: 'bob', policies: [{ limit: 3, windowMs: 600_000 }], idempotencyKey: 'r' } },
+    answers: { checkRateLimit: { remaining: 2 } },
+  },
+  {
+    name: 'CheckOnce',
+    variables: { input: { identifier: 'bob', policies: [{ limit: 3, windowMs: 600_000 }], idempotencyKey: 'r' } },
+    answers: { checkRateLimit: { remaining: 2 } },
+  },
+  {
+    name: 'PeekLimit',
+    variables: { identifier: 'ada', policies: [{ limit: 1, windowMs: 600_000 }] },
+    answers: { rateLimit: { allowed: false, remaining: 0 } },
+  },
+  { name: 'ResetLimit', variables: { identifier: 'ada' }, answers: { resetRateLimit: true } },
+  { name: 'ResetLimit', variables: { identifier: 'ada' }, answers: { resetRateLimit: false } },
 ];
 
 /** Subscriptions, each with what is done while it is open, and what must have come then. */
