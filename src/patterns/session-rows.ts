@@ -121,7 +121,8 @@ export async function readUserSessions(store: Store, user: Buffer, wanted: Wante
       return { ...state, live, more: rows!.more };
     }
     const reached = keyspace.sessionNumber(last.key);
-    // Those that were ended together come first and are over, however many there still are.
+    // Those that were ended together are the oldest, and over, however many of their rows there still are.
+    if (newestFirst && reached <= endedThrough) return { ...state, live, more: false };
     if (newestFirst) end = last.key;
     else start = keyspace.session(user, Math.max(reached, endedThrough) + 1);
   }

@@ -1,8 +1,6 @@
 /** Stores with the faults that people make by hand, to show that the models find them. Each stands between a gateway and its store. */
 import type { CommitOutcome, Entry, Store, Transaction } from '../../../proto/store';
 import { isAppError } from '../../../src/core/errors';
-import { families } from '../../../src/core/keyspace';
-import type { FamilyName } from '../../../src/core/keyspace';
 
 export type Breakage = (store: Store) => Store;
 
@@ -96,35 +94,6 @@ export function lateExpiry(lateMs: number): Breakage {
         return isLate && result.entries.length === 0 ? { ...result, entries: [late] } : result;
       });
       return { ...read, results };
-    },
-  });
-}
-
-/** Forgets the conditions on the rows of one family. */
-export const uncheckedFamily = (family: FamilyName): Breakage =>
-  changing(({ checks, ...transaction }) => ({
-    ...transaction,
-    checks: checks.filter(({ key }) => key[0] !== families[family].code),
-  }));
-
-/** Judges what has expired by a clock that is late, and keeps it for so much longer. */
-export function lateClock(lateMs: number): Breakage {
-  return (store) => ({
-    ...withCommit(store, async (transactions) => {
-      const late = transactions.map(({ validUntilMs: _validUntilMs, ...transaction }) => ({
-        ...transaction,
-        writes: transaction.writes.map((write) =>
-          write.kind === 'put' && write.ttlMs !== undefined ? { ...write, ttlMs: write.ttlMs + lateMs } : write,
-        ),
-      }));
-      const outcomes = await store.commit(late);
-      return outcomes.map((outcome) =>
-        outcome.kind === 'failed' ? outcome : { ...outcome, nowMs: outcome.nowMs - lateMs },
-      );
-    }),
-    read: async (ranges, options) => {
-      const read = await store.read(ranges, options);
-      return { ...read, nowMs: read.nowMs - lateMs };
     },
   });
 }
