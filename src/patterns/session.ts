@@ -145,7 +145,7 @@ export class Sessions {
     requireInteger('first', first, { min: 1, max: limits.pageEntriesMax });
     const behind = after === undefined ? 0 : requireSessionCursor('after', after);
     const user = this.#userOf(userId);
-    const wanted = { atLeast: first + 1, after: behind, bytesMax: limits.pageBytesMax };
+    const wanted = { atLeast: first + 1, after: behind, mayEndEarly: true };
     const { live, more } = await readUserSessions(this.#store, user, wanted);
     const sessions = live
       .slice(0, first)
