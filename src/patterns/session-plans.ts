@@ -8,6 +8,7 @@ import { backoffDelayMs } from '../core/backoff';
 import type { Clock } from '../core/clock';
 import { AppError, isAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
+import { families, keyspace } from '../core/keyspace';
 import { Gates } from '../store/gate';
 import type { View } from '../store/transact';
 import { beginSession, decideEviction, headAfterBegin } from './session-decisions';
@@ -62,7 +63,7 @@ export class UserTurns {
   /** A number above all that this process knows of; where another one was faster, the decision finds out. */
   nextNumber(user: Buffer): number {
     const id = user.toString('latin1');
-    const byTime = Math.min(this.#clock.nowMs() * numbersPerMs, numberMax);
+    const byTime = Math.min(Math.floor(this.#clock.nowMs()) * numbersPerMs, numberMax);
     const number = Math.max((this.#lastNumbers.get(id) ?? 0) + 1, byTime);
     this.#remember(id, number);
     return number;
@@ -119,7 +120,11 @@ export function begin(view: View, { place, session, secretHash, plan }: Beginnin
   const next = headAfterBegin(head, number, record);
   putSession(view, place, record);
   putHead(view, user, next);
-  if (plan?.through !== undefined) putEnded(view, user, { through: plan.through, head: next });
+  if (plan?.through !== undefined) {
+    putEnded(view, user, { through: plan.through, head: next });
+    // That one is over by `ended` already. Its row goes at once, so that none gather where one ends at every beginning.
+    view.delete(keyspace.session(user, plan.through), families.session.history);
+  }
   return record.createdAtMs;
 }
 

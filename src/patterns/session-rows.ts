@@ -92,36 +92,37 @@ export interface Wanted {
   readonly newestFirst?: boolean;
   /** Only those with a higher number. */
   readonly after?: number;
-  /** Stops when so many bytes have been read. */
-  readonly bytesMax?: number;
+  /** One page of bytes is enough. */
+  readonly mayEndEarly?: boolean;
 }
 
 /** Reads the live sessions of a user, oldest first unless asked otherwise: one trip a page. */
 export async function readUserSessions(store: Store, user: Buffer, wanted: Wanted): Promise<UserSessions> {
-  const { atLeast, newestFirst = false, after = 0, bytesMax = Infinity } = wanted;
+  const { atLeast, newestFirst = false, after = 0, mayEndEarly = false } = wanted;
   let { start, end } = familyRange('session', user);
   if (after > 0) start = keyspace.session(user, after + 1);
   let state: Pick<UserSessions, 'head' | 'ended'> | undefined;
   const live: StoredSession[] = [];
-  let bytes = 0;
   for (;;) {
-    const page: KeyRange = { start, end, limit: Math.min(atLeast, pageMax), reverse: newestFirst };
+    const limit = Math.min(atLeast, pageMax);
+    const page: KeyRange = { start, end, limit, reverse: newestFirst, bytesMax: limits.pageBytesMax };
     const stateKeys = state ? [] : [keyspace.sessionHead(user), keyspace.sessionsEnded(user)];
     const { results, nowMs } = await store.read([page, ...stateKeys.map((key) => ({ start: key }))]);
     const [rows, head, ended] = results;
     state ??= { head: decodeHead(head!.entries[0]?.value), ended: decodeEnded(ended!.entries[0]?.value) };
     const endedThrough = state.ended.through;
     for (const entry of rows!.entries) {
-      bytes += entry.value.length;
       const session = toStored(entry);
       if (!isOver(session, session.number, { endedThrough, nowMs })) live.push(session);
     }
     const last = rows!.entries.at(-1);
-    if (!last || !rows!.more || live.length >= atLeast || bytes >= bytesMax) {
+    const isFull = mayEndEarly && live.length > 0 && rows!.entries.length < limit;
+    if (!last || !rows!.more || live.length >= atLeast || isFull) {
       return { ...state, live, more: rows!.more };
     }
     const reached = keyspace.sessionNumber(last.key);
-    // Those that were ended together come first and are over, however many there still are.
+    // Those that were ended together are the oldest, and over, however many of their rows there still are.
+    if (newestFirst && reached <= endedThrough) return { ...state, live, more: false };
     if (newestFirst) end = last.key;
     else start = keyspace.session(user, Math.max(reached, endedThrough) + 1);
   }

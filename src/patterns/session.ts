@@ -145,7 +145,7 @@ export class Sessions {
     requireInteger('first', first, { min: 1, max: limits.pageEntriesMax });
     const behind = after === undefined ? 0 : requireSessionCursor('after', after);
     const user = this.#userOf(userId);
-    const wanted = { atLeast: first + 1, after: behind, bytesMax: limits.pageBytesMax };
+    const wanted = { atLeast: first + 1, after: behind, mayEndEarly: true };
     const { live, more } = await readUserSessions(this.#store, user, wanted);
     const sessions = live
       .slice(0, first)
@@ -165,9 +165,10 @@ export class Sessions {
       const number = this.#turns.nextNumber(user);
       const secretHash = sha256(secret).toString('base64');
       const ended = plan ? [keyspace.sessionsEnded(user)] : [];
+      const evicted = plan?.through === undefined ? [] : [keyspace.session(user, plan.through)];
       return this.#transact.run<Begun>({
         records: [keyspace.sessionHead(user), ...ended],
-        rows: [keyspace.session(user, number)],
+        rows: [keyspace.session(user, number), ...evicted],
         decide: (view) => {
           const createdAtMs = begin(view, { place: { user, number }, session, secretHash, plan });
           return { number, createdAtMs, salt };

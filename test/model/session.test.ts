@@ -2,13 +2,12 @@
 import {
   blindWrites,
   forgottenCheck,
-  lateClock,
   markedLater,
   resentBlindly,
-  uncheckedFamily,
   unconfirmedRefusals,
   unmarked,
 } from './support/broken-stores';
+import { lateClock, uncheckedFamily } from './support/broken-session-stores';
 import { firstFault, holdsForSeeds } from './support/seeds';
 import { runCrowd, runLives } from './support/session-model';
 

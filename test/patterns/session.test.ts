@@ -120,7 +120,7 @@ describe('maxPerUser', () => {
       world.clock.advance(1);
     }
     expect(await live()).toEqual(opened.slice(2).map(({ session }) => session.id));
-    expect(gateway.store.commits.at(-1)!.writes).toHaveLength(3);
+    expect(gateway.store.commits.at(-1)!.writes).toHaveLength(4);
     expect(await other.sessions.touch(opened[1]!.token)).toEqual(invalid);
     expect(await other.sessions.destroy(opened[0]!.token)).toBe(false);
   });
@@ -147,8 +147,19 @@ describe('maxPerUser', () => {
     await world.until(atOnce(300, () => create()));
     gateway.store.reset();
     const { session } = await create({ maxPerUser: 1 });
-    expect(gateway.store.commits.at(-1)!.writes).toHaveLength(3);
+    expect(gateway.store.commits.at(-1)!.writes).toHaveLength(4);
     expect(await live()).toEqual([session.id]);
+  });
+
+  it('reads as many as there may be, however many ended ones have left their rows', async () => {
+    await world.until(atOnce(250, () => create()));
+    await gateway.sessions.destroyAll('ada');
+    for (let count = 0; count < 4; count += 1) await create({ maxPerUser: 2 });
+    gateway.store.reset();
+    await create({ maxPerUser: 2 });
+    // The sessions, then what the commit writes.
+    expect(gateway.store.reads).toHaveLength(2);
+    expect(await live()).toHaveLength(2);
   });
 
   it('reads again where another gateway was faster', async () => {
@@ -572,6 +583,17 @@ describe('the list of a user', () => {
     const page = await gateway.sessions.list('ada', 1, undefined);
     expect(page).toEqual({ sessions: [session], hasMore: false });
     expect(gateway.store.reads.length).toBeLessThanOrEqual(2);
+  });
+
+  it('ends a page early where its sessions are large', async () => {
+    const attributes = 'x'.repeat(32_000);
+    await world.until(atOnce(150, () => create({ attributes })));
+    const first = await gateway.sessions.list('ada', 1_000, undefined);
+    expect(first.hasMore).toBe(true);
+    expect(first.sessions.length).toBeLessThan(150);
+    const second = await gateway.sessions.list('ada', 1_000, sessionCursor(first.sessions.at(-1)!));
+    expect(first.sessions.length + second.sessions.length).toBe(150);
+    expect(second.hasMore).toBe(false);
   });
 
   it.each([

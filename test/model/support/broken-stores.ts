@@ -1,8 +1,6 @@
 /** Stores with the faults that people make by hand, to show that the models find them. Each stands between a gateway and its store. */
 import type { CommitOutcome, Entry, Store, Transaction } from '../../../proto/store';
 import { isAppError } from '../../../src/core/errors';
-import { families } from '../../../src/core/keyspace';
-import type { FamilyName } from '../../../src/core/keyspace';
 
 export type Breakage = (store: Store) => Store;
 
