@@ -34,6 +34,8 @@ const putText = `mutation($input: KvPutInput!) { kvPut(input: $input) { __typena
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let storage: Program;
+let election: string;
+let tests = 0;
 let one: Program;
 let two: Program;
 const programs: Program[] = [];
@@ -50,17 +52,28 @@ const startStorage = async (): Promise<void> => {
   await storage.logged('storage listens');
 };
 
+const isOver = ({ process: { exitCode, signalCode } }: Program): boolean => exitCode !== null || signalCode !== null;
+/** The gateway, or another in its place. */
+const living = (gateway: Program | undefined): Promise<Program> =>
+  gateway && !isOver(gateway) ? Promise.resolve(gateway) : start(['gateway']).ready();
+
 beforeAll(ensureBuilt, 5 * minute);
-beforeEach(async () => {
+beforeAll(async () => {
   directory = await temporaryDirectory();
   await startStorage();
-  [one, two] = await Promise.all([start(['gateway']).ready(), start(['gateway']).ready()]);
 }, minute);
-afterEach(async () => {
+/** An election of its own for each test. */
+beforeEach(async () => {
+  election = `e${(tests += 1)}`;
+  [one, two] = await Promise.all([living(one), living(two)]);
+}, minute);
+afterEach(() => {
   for (const worker of workers.splice(0)) worker.kill('SIGKILL');
   for (const client of clients.splice(0)) void client.dispose();
+});
+afterAll(async () => {
   await Promise.all(programs.splice(0).map((each) => each.destroy()));
-  await directory.remove();
+  await directory?.remove();
 });
 
 /** A candidate behind a socket of its own. */
@@ -74,7 +87,7 @@ class Candidate {
     this.#client = program.client();
     clients.push(this.#client);
     this.#client.subscribe(
-      { query: standText, variables: { election: 'e', candidateId: id, leaseMs } },
+      { query: standText, variables: { election, candidateId: id, leaseMs } },
       {
         next: ({ data }) => void (data && this.seen.add((data as { campaign: Status }).campaign)),
         error: () => undefined,
@@ -102,12 +115,12 @@ class Candidate {
 }
 
 const campaign = async (program: Program, input: Record<string, unknown>): Promise<Outcome> => {
-  const { data, errors } = await program.query(campaignText, { input: { election: 'e', ...input } });
+  const { data, errors } = await program.query(campaignText, { input: { election, ...input } });
   if (!data) throw new Error(errors![0]!.extensions.code);
   return data['campaign'] as Outcome;
 };
 const fencedPut = (program: Program, token: number): Promise<GraphqlAnswer> =>
-  program.query(putText, { input: { key: 'k', value: { text: 'v' }, fence: { election: 'e', token } } });
+  program.query(putText, { input: { key: 'k', value: { text: 'v' }, fence: { election, token } } });
 
 async function msUntil(holds: () => boolean): Promise<number> {
   const fromMs = performance.now();
@@ -273,7 +286,7 @@ describe('the worker of the examples', () => {
   }
   const runWorker = (program: Program, id: string): { process: ChildProcess; lines: Collector<Line> } => {
     const file = join(__dirname, '..', '..', 'examples', 'leader-worker', 'worker.mjs');
-    const child = spawn(process.execPath, [file, program.origin, 'job', id, '1500'], {
+    const child = spawn(process.execPath, [file, program.origin, election, id, '1500'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     workers.push(child);
