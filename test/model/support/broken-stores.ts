@@ -120,32 +120,3 @@ export const oneChangeACommit: Breakage = (store) =>
       yield { ...batch, changes };
     }
   });
-
-/** Forgets the conditions on the rows of one family. */
-export const uncheckedFamily = (family: FamilyName): Breakage =>
-  changing(({ checks, ...transaction }) => ({
-    ...transaction,
-    checks: checks.filter(({ key }) => key[0] !== families[family].code),
-  }));
-
-/** Judges what has expired by a clock that is late, and keeps it for so much longer. */
-export function lateClock(lateMs: number): Breakage {
-  return (store) => ({
-    ...withCommit(store, async (transactions) => {
-      const late = transactions.map(({ validUntilMs: _validUntilMs, ...transaction }) => ({
-        ...transaction,
-        writes: transaction.writes.map((write) =>
-          write.kind === 'put' && write.ttlMs !== undefined ? { ...write, ttlMs: write.ttlMs + lateMs } : write,
-        ),
-      }));
-      const outcomes = await store.commit(late);
-      return outcomes.map((outcome) =>
-        outcome.kind === 'failed' ? outcome : { ...outcome, nowMs: outcome.nowMs - lateMs },
-      );
-    }),
-    read: async (ranges, options) => {
-      const read = await store.read(ranges, options);
-      return { ...read, nowMs: read.nowMs - lateMs };
-    },
-  });
-}
