@@ -50,6 +50,7 @@ export const store: Bench = {
       };
     });
     const rounds = await Rounds.run(world, { name: 'store', candidates });
+    for (const caller of Object.values(callers)) await caller.stop();
     await program.stop();
     const disk = median(flushes);
     return {
