@@ -202,11 +202,13 @@ class InventoryRun {
     // Read without the pattern's own background work, which would leave nothing to be found.
     const { states } = await readItems(this.#simulation.store, skus);
     const items = new Map(states.map((state) => [state!.sku, state!.item]));
+    const listed = new Map<string, Reservation>();
     for (const [sku, { quantity, reserved }] of items) {
       if (reserved < 0 || reserved > quantity) this.faults.push(`${sku} has ${reserved} reserved of ${quantity}`);
       const { nodes } = await this.#near.reservations.heldOf(sku, { first: 1_000 });
       for (const each of nodes) {
         this.#learn(each);
+        listed.set(each.id, each);
         if (each.status !== 'held') this.faults.push(`${each.id} is listed as held and ${each.status}`);
       }
       const sum = nodes
@@ -219,7 +221,7 @@ class InventoryRun {
     for (const known of this.#known.values()) {
       // What has ended stays so: that is looked at once more, at the end of all.
       if (!isLast && known.history.length > 0 && known.history.at(-1) !== 'held') continue;
-      const now = await this.#near.reservations.get(known.id);
+      const now = listed.get(known.id) ?? (await this.#near.reservations.get(known.id));
       if (!now) this.faults.push(`${known.id} is gone`);
       else {
         if (known.history.at(-1) !== now.status) known.history.push(now.status);
