@@ -1,4 +1,5 @@
 /** The resolvers of all patterns: one of the project's two lists. */
+import { CacheResolver } from './cache';
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { KvResolver } from './kv';
@@ -11,5 +12,6 @@ export const resolverClasses = [
   CounterResolver,
   IncrementCounterSuccessResolver,
   RateLimitResolver,
+  CacheResolver,
   ClusterResolver,
 ] as const;

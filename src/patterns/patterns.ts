@@ -5,6 +5,9 @@ import type { Store } from '../../proto/store';
 import type { BatchReport } from '../store/batch';
 import type { LaneMemory } from '../store/lane-memory';
 import { Transact } from '../store/transact';
+import { NoticingStore } from '../store/noticing-store';
+import { Cache } from './cache';
+import type { CacheBudget, CacheLimits } from './cache-entries';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Kv } from './kv';
@@ -19,12 +22,19 @@ export interface PatternsDependencies {
   readonly memoryScope: string;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Of the tenant's cache. */
+  readonly cacheLimits?: CacheLimits | undefined;
+  /** Shared by the caches of all tenants of the process. */
+  readonly cacheBudget?: CacheBudget | undefined;
   /** Told of every batch of every lane. */
   readonly report?: (report: BatchReport) => void;
 }
 
 export interface Patterns {
   readonly kv: Kv;
+  readonly cache: Cache;
+  /** The same writes, and the cache refreshed. */
+  readonly cachedKv: Pick<Kv, 'put' | 'delete'>;
   readonly counters: Counters;
   readonly rateLimits: RateLimits;
   /** What the gateway keeps of its own callers: no caller's identifier reaches it. */
@@ -35,10 +45,19 @@ export interface Patterns {
 }
 
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
-  const { store, clock, ids } = dependencies;
-  const transact = new Transact(dependencies);
+  const { store: unnoticed, clock, ids, cacheLimits, cacheBudget } = dependencies;
+  const cache = new Cache({ store: unnoticed, clock, limits: cacheLimits, budget: cacheBudget });
+  // Every write of every pattern passes here, so that none can forget the cache.
+  const store = new NoticingStore(unnoticed, (written) => cache.noticed(written));
+  const transact = new Transact({ ...dependencies, store });
+  const kv = new Kv(store, transact);
   return {
-    kv: new Kv(store, transact),
+    kv,
+    cache,
+    cachedKv: {
+      put: (input) => cache.writing(input.key, () => kv.put(input)),
+      delete: (input) => cache.writing(input.key, () => kv.delete(input)),
+    },
     counters: new Counters({ store, transact, clock, ids }),
     rateLimits: new RateLimits({ store, transact }),
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
