@@ -19,6 +19,7 @@ import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
 import { createGateway } from '../gateway/server';
 import type { GatewayServer } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
+import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns } from '../patterns/patterns';
 import type { Patterns } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
@@ -78,7 +79,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
-    makeContext: makeContexts({ store, clock, ids, metrics, grpcStore }),
+    makeContext: makeContexts({ config, store, clock, ids, metrics, grpcStore }),
     isStorageReady: () => answersSoon(grpcStore, clock),
     clock,
     ids,
@@ -168,6 +169,7 @@ function serverOptionsOf(
 }
 
 interface ContextParts {
+  readonly config: Config;
   readonly store: Store;
   readonly grpcStore: GrpcStore;
   readonly clock: Clock;
@@ -176,8 +178,10 @@ interface ContextParts {
 }
 
 /** Contexts of requests, over patterns that are made once a tenant. */
-function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): MakeContext {
+function makeContexts({ config, store, grpcStore, clock, ids, metrics }: ContextParts): MakeContext {
   let memory = new LaneMemory();
+  const cacheLimits = { entriesMax: config.NORIGATE_CACHE_ENTRIES_MAX, ttlMs: config.NORIGATE_CACHE_TTL_MS };
+  const cacheBudget = new CacheBudget(config.NORIGATE_CACHE_BYTES_MAX);
   const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
   // Other data than before: what was remembered of the old is void.
   grpcStore.onStoreReplaced(() => {
@@ -194,6 +198,8 @@ function makeContexts({ store, grpcStore, clock, ids, metrics }: ContextParts): 
       memoryScope: scope.toString('latin1'),
       clock,
       ids,
+      cacheLimits,
+      cacheBudget,
       report: ({ commands, conflicts }) => {
         metrics.laneDepth.observe(commands);
         if (conflicts > 0) metrics.conflicts.inc(conflicts);

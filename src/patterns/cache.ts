@@ -52,6 +52,12 @@ export interface CacheDependencies {
   readonly budget?: CacheBudget | undefined;
 }
 
+/** A write through the cache: the very buffer that it puts; left out: it deletes. */
+export interface CacheWrite {
+  readonly key: string;
+  readonly value?: Buffer;
+}
+
 /** Something that will be known of a key, and which changes came meanwhile. */
 interface Expected {
   changedAt: Revision;
@@ -66,6 +72,7 @@ interface Reading extends Expected {
 
 /** A write through the cache that is under way. */
 interface PutBy extends Expected {
+  readonly value: Buffer | undefined;
   readonly sinceMs: number;
   isDone: boolean;
 }
@@ -125,11 +132,11 @@ export class Cache {
     return { entry: named(key, await this.#read(stored, id, isAlive)), isHit: false, ageMs: 0 };
   }
 
-  /** Runs a write of one key, and keeps what it has put there. Where it put nothing, what was known of the key is dropped. */
-  async writing<O>(key: string, write: () => Promise<O>): Promise<O> {
+  /** Runs a write of one key, and keeps what it has put there; where it put nothing, what was known of the key is dropped. */
+  async writing<O>({ key, value }: CacheWrite, write: () => Promise<O>): Promise<O> {
     const id = keyspace.kv(key).toString('latin1');
     const isKept = this.#feed.isAlive();
-    const put: PutBy = { changedAt: 0, isKept, sinceMs: this.#clock.monotonicMs(), isDone: false };
+    const put: PutBy = { changedAt: 0, isKept, value, sinceMs: this.#clock.monotonicMs(), isDone: false };
     this.#expect(id, put);
     this.#puts.set(id, [...(this.#puts.get(id) ?? []), put]);
     try {
@@ -150,12 +157,13 @@ export class Cache {
       if (write.key[0] !== families.kv.code) continue;
       const id = write.key.toString('latin1');
       this.#changed(id, revision);
-      const put = this.#puts.get(id)?.find(({ isDone }) => !isDone);
-      if (!put) continue;
-      put.isDone = true;
+      if (write.kind !== 'put') continue;
+      // Other writes of the key may be under way, also through the cache: this is the one that put these very bytes.
+      const put = this.#puts.get(id)?.find(({ value }) => value === write.value);
       // A mortal value would need the storage time of its commit: it is read when it is asked for.
-      if (!put.isKept || put.changedAt > revision || (write.kind === 'put' && write.ttlMs !== undefined)) continue;
-      const entry = write.kind === 'put' ? { key: write.key, value: write.value, revision, expiresAtMs: 0 } : undefined;
+      if (!put?.isKept || put.changedAt > revision || write.ttlMs !== undefined) continue;
+      put.isDone = true;
+      const entry = { key: write.key, value: write.value, revision, expiresAtMs: 0 };
       this.#entries.set(id, { entry, asOf: revision, sinceMs: put.sinceMs, endsMs: Infinity });
     }
   }

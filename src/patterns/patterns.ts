@@ -55,8 +55,8 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     kv,
     cache,
     cachedKv: {
-      put: (input) => cache.writing(input.key, () => kv.put(input)),
-      delete: (input) => cache.writing(input.key, () => kv.delete(input)),
+      put: (input) => cache.writing(input, () => kv.put(input)),
+      delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
     },
     counters: new Counters({ store, transact, clock, ids }),
     rateLimits: new RateLimits({ store, transact }),

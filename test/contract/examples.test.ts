@@ -122,6 +122,7 @@ describe('the examples', () => {
         'docs/counters.md',
         'docs/graphql.md',
         'docs/key-value.md',
+        'docs/cache.md',
         'docs/rate-limits.md',
         'docs/subscriptions.md',
       ]),

@@ -109,7 +109,7 @@ describe('a rate limit', () => {
     'loses and doubles nothing when storage is killed under load and everything is sent again',
     async () => {
       let storage = await startStorage();
-      const gateways = await startTwoGateways({ NORIGATE_STORE_DEADLINE_MS: '500' });
+      const gateways = await startTwoGateways({ NORIGATE_STORE_DEADLINE_MS: '2000' });
       const policies = [{ limit: 100, windowMs: 3_600_000 }];
       const input = (index: number): Record<string, unknown> => ({
         identifier: 'hot',
@@ -196,7 +196,7 @@ describe("the gateway's limit of its callers", () => {
     'counts the operations of a WebSocket, which stays open, and is UNAVAILABLE while storage is down',
     async () => {
       const storage = await startStorage();
-      const [gateway] = await startTwoGateways({ ...limited, NORIGATE_STORE_DEADLINE_MS: '300' });
+      const [gateway] = await startTwoGateways({ ...limited, NORIGATE_STORE_DEADLINE_MS: '3000' });
       const client = createClient({
         url: `${gateway.origin.replace('http', 'ws')}/graphql`,
         webSocketImpl: WebSocket,
