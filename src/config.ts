@@ -5,7 +5,6 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { limits } from '../proto/limits';
 import { isLoopback } from './core/loopback';
 
 /** Turns the text of a variable into its value; throws a RangeError that says what it expected. */
@@ -214,7 +213,7 @@ export const settings = {
   ),
   NORIGATE_RATE_LIMIT: setting(
     'number',
-    optional(whole(1, limits.rateLimitMax)),
+    optional(whole(1, 2_147_483_647)),
     '',
     'GraphQL requests of a tenant in NORIGATE_RATE_LIMIT_WINDOW_MS, over all gateways; past it 429 and RATE_LIMITED. Left out: any number.',
   ),
