@@ -1,4 +1,5 @@
 /** The resolvers of all patterns: one of the project's two lists. */
+import { CacheResolver } from './cache';
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { ElectionResolver } from './election';
@@ -18,6 +19,7 @@ export const resolverClasses = [
   InventoryItemResolver,
   ReservationLineResolver,
   RateLimitResolver,
+  CacheResolver,
   ClusterResolver,
   SessionResolver,
 ] as const;

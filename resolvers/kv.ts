@@ -22,6 +22,8 @@ import {
   type KvConflict,
   type KvEntry as Entry,
   type KvFenced,
+  type KvPut as Put,
+  type KvPutOutcome,
   scanCursor,
 } from '../src/patterns/kv';
 import type { RequestContext } from './context';
@@ -81,10 +83,7 @@ export class KvResolver {
     @Arg('input', () => KvPutInput) input: KvPutInput,
     @Ctx() { patterns }: RequestContext,
   ): Promise<KvPutResult> {
-    const outcome = await patterns.kv.put({ ...given(input), value: valueBytes('input.value', input.value) });
-    if (outcome.kind === 'conflict' || outcome.kind === 'fenced') return toRefusal(outcome);
-    const { key, revision, expiresAtMs } = outcome;
-    return { kind: 'KvPutSuccess', key, version: String(revision), expiresAt: expiresAtMs || null };
+    return toPutResult(await patterns.kv.put(toPut(input)));
   }
 
   @Mutation(() => KvDeleteResult)
@@ -131,7 +130,20 @@ export class KvResolver {
   }
 }
 
-function toEntry({ key, value, revision, expiresAtMs }: Entry): KvEntry {
+/** A put as the pattern takes it. */
+export function toPut(input: KvPutInput): Put {
+  return { ...given(input), value: valueBytes('input.value', input.value) };
+}
+
+/** What became of a put, as the SDL shows it. */
+export function toPutResult(outcome: KvPutOutcome): KvPutResult {
+  if (outcome.kind === 'conflict' || outcome.kind === 'fenced') return toRefusal(outcome);
+  const { key, revision, expiresAtMs } = outcome;
+  return { kind: 'KvPutSuccess', key, version: String(revision), expiresAt: expiresAtMs || null };
+}
+
+/** An entry as the SDL shows it. */
+export function toEntry({ key, value, revision, expiresAtMs }: Entry): KvEntry {
   return { key, value: new KvValueView(value), version: String(revision), expiresAt: expiresAtMs || null };
 }
 

@@ -5,7 +5,6 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { limits } from '../proto/limits';
 import { isLoopback } from './core/loopback';
 
 /** Turns the text of a variable into its value; throws a RangeError that says what it expected. */
@@ -233,7 +232,7 @@ export const settings = {
   ),
   NORIGATE_RATE_LIMIT: setting(
     'number',
-    optional(whole(1, limits.rateLimitMax)),
+    optional(whole(1, 2_147_483_647)),
     '',
     'GraphQL requests of a tenant in NORIGATE_RATE_LIMIT_WINDOW_MS, over all gateways; past it 429 and RATE_LIMITED. Left out: any number.',
   ),
@@ -242,6 +241,24 @@ export const settings = {
     whole(1_000, dayMs),
     '60000',
     'The time that NORIGATE_RATE_LIMIT counts in.',
+  ),
+  NORIGATE_CACHE_ENTRIES_MAX: setting(
+    'number',
+    whole(0, 100_000_000),
+    '10000',
+    "Entries of a tenant's cache on a gateway; 0: nothing is remembered.",
+  ),
+  NORIGATE_CACHE_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '67108864',
+    'Keys and values in the caches of all tenants on a gateway.',
+  ),
+  NORIGATE_CACHE_TTL_MS: setting(
+    'milliseconds',
+    whole(1, dayMs),
+    '60000',
+    'After so long the cache reads an entry anew, even where nothing has changed.',
   ),
   NORIGATE_HISTORY_MS: setting('milliseconds', whole(1_000, 30 * dayMs), '3600000', 'How long the change log is kept.'),
   NORIGATE_HISTORY_BYTES_MAX: setting(

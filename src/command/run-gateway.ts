@@ -21,6 +21,7 @@ import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
 import { createGateway } from '../gateway/server';
 import type { GatewayServer } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
+import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns } from '../patterns/patterns';
 import type { Patterns } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
@@ -79,7 +80,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
   const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics), ...(tracer && { tracer }) });
   const store = new SharedWatchStore(new BatchedStore(traced), { clock });
   metrics.measureWatchLag(() => store.lagMs());
-  const contexts = makeContexts({ store, clock, ids, metrics, grpcStore, secret });
+  const contexts = makeContexts({ config, store, clock, ids, metrics, grpcStore, secret });
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
@@ -176,6 +177,7 @@ function serverOptionsOf(
 }
 
 interface ContextParts {
+  readonly config: Config;
   readonly store: Store;
   readonly grpcStore: GrpcStore;
   readonly clock: Clock;
@@ -191,8 +193,10 @@ interface Contexts {
 }
 
 /** Contexts of requests, over patterns that are made once a tenant. */
-function makeContexts({ store, grpcStore, clock, ids, metrics, secret }: ContextParts): Contexts {
+function makeContexts({ config, store, grpcStore, clock, ids, metrics, secret }: ContextParts): Contexts {
   let memory = new LaneMemory();
+  const cacheLimits = { entriesMax: config.NORIGATE_CACHE_ENTRIES_MAX, ttlMs: config.NORIGATE_CACHE_TTL_MS };
+  const cacheBudget = new CacheBudget(config.NORIGATE_CACHE_BYTES_MAX);
   const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
   // Other data than before: what was remembered of the old is void.
   grpcStore.onStoreReplaced(() => {
@@ -211,6 +215,8 @@ function makeContexts({ store, grpcStore, clock, ids, metrics, secret }: Context
       ids,
       // Each tenant has its own, so that what is derived for one says nothing of another.
       secret: () => keyedHash(secret(), 'tenant', scope),
+      cacheLimits,
+      cacheBudget,
       report: ({ commands, conflicts }) => {
         metrics.laneDepth.observe(commands);
         if (conflicts > 0) metrics.conflicts.inc(conflicts);

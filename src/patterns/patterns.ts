@@ -6,6 +6,9 @@ import type { Store } from '../../proto/store';
 import type { BatchReport } from '../store/batch';
 import type { LaneMemory } from '../store/lane-memory';
 import { Transact } from '../store/transact';
+import { NoticingStore } from '../store/noticing-store';
+import { Cache } from './cache';
+import type { CacheBudget, CacheLimits } from './cache-entries';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Elections } from './election';
@@ -27,12 +30,19 @@ export interface PatternsDependencies {
   readonly ids: Ids;
   /** The server's secret as this tenant has it. */
   readonly secret: SecretSource;
+  /** Of the tenant's cache. */
+  readonly cacheLimits?: CacheLimits | undefined;
+  /** Shared by the caches of all tenants of the process. */
+  readonly cacheBudget?: CacheBudget | undefined;
   /** Told of every batch of every lane. */
   readonly report?: (report: BatchReport) => void;
 }
 
 export interface Patterns {
   readonly kv: Kv;
+  readonly cache: Cache;
+  /** The same writes, and the cache refreshed. */
+  readonly cachedKv: Pick<Kv, 'put' | 'delete'>;
   readonly counters: Counters;
   readonly elections: Elections;
   readonly inventory: Inventory;
@@ -47,11 +57,20 @@ export interface Patterns {
 }
 
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
-  const { store, clock, ids, secret } = dependencies;
-  const transact = new Transact(dependencies);
+  const { store: unnoticed, clock, ids, secret, cacheLimits, cacheBudget } = dependencies;
+  const cache = new Cache({ store: unnoticed, clock, limits: cacheLimits, budget: cacheBudget });
+  // Every write of every pattern passes here, so that none can forget the cache.
+  const store = new NoticingStore(unnoticed, (written) => cache.noticed(written));
+  const transact = new Transact({ ...dependencies, store });
+  const kv = new Kv(store, transact);
   const expiry = new InventoryExpiry({ store, transact, clock });
   return {
-    kv: new Kv(store, transact),
+    kv,
+    cache,
+    cachedKv: {
+      put: (input) => cache.writing(input, () => kv.put(input)),
+      delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
+    },
     counters: new Counters({ store, transact, clock, ids }),
     elections: new Elections({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),

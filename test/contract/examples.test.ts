@@ -124,6 +124,7 @@ describe('the examples', () => {
         'docs/graphql.md',
         'docs/inventory.md',
         'docs/key-value.md',
+        'docs/cache.md',
         'docs/rate-limits.md',
         'docs/subscriptions.md',
       ]),

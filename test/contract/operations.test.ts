@@ -545,6 +545,29 @@ const scenario: readonly Step[] = [
   },
   { name: 'ResetLimit', variables: { identifier: 'ada' }, answers: { resetRateLimit: true } },
   { name: 'ResetLimit', variables: { identifier: 'ada' }, answers: { resetRateLimit: false } },
+  // The cache.
+  {
+    name: 'CachePut',
+    variables: { input: { key: key('cached'), value: value('c') } },
+    answers: { cachePut: { __typename: 'KvPutSuccess', key: key('cached') } },
+  },
+  {
+    name: 'CachePut',
+    variables: { input: { key: key('cached'), value: value('d'), ifAbsent: true } },
+    answers: { cachePut: { ...conflict, key: key('cached') } },
+  },
+  {
+    name: 'CachedValue',
+    variables: { key: key('cached'), maxAgeMs: 0 },
+    answers: { cached: { hit: false, ageMs: 0, entry: { value: { text: 'c' } } } },
+  },
+  { name: 'CachedValue', variables: { key: key('missing') }, answers: { cached: { entry: null } } },
+  { name: 'CachedValue', variables: { key: '' }, fails: 'BAD_USER_INPUT' },
+  { name: 'ForgetKeys', variables: { keys: [key('nothing')] }, answers: { invalidateCache: 0 } },
+  { name: 'ForgetAll' },
+  { name: 'CacheNow', answers: { cacheStats: { size: 0, maxSize: 10_000, ttlMs: 60_000 } } },
+  { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: true } },
+  { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: false } },
 ];
 
 /** Subscriptions, each with what is done while it is open, and what must have come then. */

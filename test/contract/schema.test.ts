@@ -34,7 +34,6 @@ const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
     'SaveSnapshot*',
     'DeleteEventStream*',
   ],
-  cache: ['Query.cache*', 'Mutation.cache*', 'Mutation.invalidate*', 'Cache*'],
   meaning: [
     'Query.semanticSearch*',
     'Query.document*',
