@@ -92,7 +92,7 @@ export interface Engine {
 export interface RetentionOptions {
   /** The change log reaches back at least this far, unless it grows past `logBytesMax`. Default: 1 hour. */
   readonly logKeepMs: number;
-  /** Default: 1 GiB. What is younger than `attemptKeepMs` stays in any case. */
+  /** Default: 1 GiB. */
   readonly logBytesMax: number;
   /** Default: 24 hours. */
   readonly markKeepMs: number;

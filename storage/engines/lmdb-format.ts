@@ -4,7 +4,8 @@
  *
  *     rows   key                               -> format | flags | revision | [expires at | due row's time] | value
  *     due    time | key                        -> (empty): when to look at a row that expires
- *     log    last revision in it | ordinal     -> format | time | commits (see `LogWriter`)
+ *     log    last revision in it               -> format | time | commits (see `LogWriter`)
+ *     attempts  see `lmdb-attempts.ts`
  *     marks  generation | key                  -> format | revision | time | value
  *     meta   1                                 -> format | revision | clock | oldest revision | bytes of the log
  *            2                                 -> format | JSON of the owner: { pid, epoch }
@@ -85,32 +86,11 @@ function writeUint64(target: Buffer, value: number, at: number): void {
 
 // --- the log -----------------------------------------------------------------------------------------------------
 
-/** One transaction's part of the log: its changes, and the attempt by which its client finds it again. */
-export interface LoggedCommit extends CommitChanges {
-  readonly attemptId: Buffer | undefined;
-}
-
 const changeKinds: readonly ChangeKind[] = ['put', 'delete', 'expire'];
-const attemptFlag = 1;
 const valueFlag = 4;
-const attemptBytes = 16;
 const logHeadBytes = 9;
 /** A log row is closed when it has this many bytes: what is larger does not share a page with others. */
 const logRowBytes = 1_900;
-
-/** Where a row of the log stands. Rows of attempts that changed nothing may end with the revision of the row before: hence the ordinal. */
-export interface LogPlace {
-  readonly lastRevision: Revision;
-  readonly ordinal: number;
-}
-
-export function logKey({ lastRevision, ordinal }: LogPlace): Buffer {
-  return Buffer.concat([uint64(lastRevision), uint32(ordinal)]);
-}
-
-export function decodeLogKey(key: Buffer): LogPlace {
-  return { lastRevision: readUint64(key), ordinal: key.readUInt32BE(8) };
-}
 
 export interface LogRow {
   readonly lastRevision: Revision;
@@ -120,7 +100,7 @@ export interface LogRow {
 /**
  * Collects the commits of one group into log rows:
  *
- *     commit   revision (8) | flags (1) | [attempt id (16)] | number of changes (4) | changes
+ *     commit   revision (8) | number of changes (4) | changes
  *     change   kind and flags (1) | key length (2) | key | [expires at (8), of a put] | [value length (4) | value]
  */
 export class LogWriter {
@@ -134,12 +114,10 @@ export class LogWriter {
     this.#nowMs = nowMs;
   }
 
-  add({ revision, changes, attemptId }: LoggedCommit): void {
-    const head = Buffer.allocUnsafe(13 + (attemptId ? attemptBytes : 0));
+  add({ revision, changes }: CommitChanges): void {
+    const head = Buffer.allocUnsafe(12);
     writeUint64(head, revision, 0);
-    head[8] = attemptId ? attemptFlag : 0;
-    attemptId?.copy(head, 9);
-    head.writeUInt32BE(changes.length, head.length - 4);
+    head.writeUInt32BE(changes.length, 8);
     this.#push(head);
     for (const change of changes) this.#push(encodeChange(change));
     this.#lastRevision = revision;
@@ -194,18 +172,14 @@ export function logRowTime(row: Buffer): number {
 }
 
 /** The commits of a log row, in order. Keys and values are views of `row`. */
-export function decodeLogRow(row: Buffer): readonly LoggedCommit[] {
+export function decodeLogRow(row: Buffer): readonly CommitChanges[] {
   requireFormat(row, 'a row of the log');
-  const commits: LoggedCommit[] = [];
+  const commits: CommitChanges[] = [];
   let at = logHeadBytes;
   while (at < row.length) {
     const revision = readUint64(row, at);
-    const hasAttempt = (row[at + 8]! & attemptFlag) !== 0;
-    at += 9;
-    const attemptId = hasAttempt ? row.subarray(at, at + attemptBytes) : undefined;
-    if (hasAttempt) at += attemptBytes;
-    const count = row.readUInt32BE(at);
-    at += 4;
+    const count = row.readUInt32BE(at + 8);
+    at += 12;
     const changes: Change[] = [];
     for (let index = 0; index < count; index += 1) {
       const kind = changeKinds[row[at]! & 3]!;
@@ -223,7 +197,7 @@ export function decodeLogRow(row: Buffer): readonly LoggedCommit[] {
       }
       changes.push({ kind, key, revision, value, expiresAtMs });
     }
-    commits.push({ revision, changes, attemptId });
+    commits.push({ revision, changes });
   }
   return commits;
 }

@@ -20,6 +20,7 @@ export interface OpenData {
   readonly rows: Rows;
   readonly due: Rows;
   readonly log: Rows;
+  readonly attempts: Rows;
   readonly marks: Rows;
   readonly meta: Rows;
 }
@@ -45,7 +46,8 @@ export async function openData(directory: string, ids: Ids): Promise<OpenData> {
     for (const name of lmdbFiles) chmodSync(join(path, name), 0o600);
     const file = (name: string): Rows =>
       environment!.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' });
-    const files = { rows: file('rows'), due: file('due'), log: file('log'), marks: file('marks'), meta: file('meta') };
+    const names = ['rows', 'due', 'log', 'attempts', 'marks', 'meta'] as const;
+    const files = Object.fromEntries(names.map((name) => [name, file(name)])) as Record<(typeof names)[number], Rows>;
     const epoch = claim(environment, files.meta, path);
     if (!mark.isComplete) completeDirectory(path, mark);
     return { path, storeId: mark.storeId, epoch, environment, ...files };

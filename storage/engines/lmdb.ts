@@ -11,7 +11,6 @@ import { ABORT } from 'lmdb';
 import type { KeyRange, Revision, Transaction } from '../../proto/store';
 import { AppError, assertInvariant } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
-import { AttemptTable } from '../attempt-table';
 import { readRanges } from '../collect-range';
 import { EngineFailure, defaultRetention } from '../engine';
 import type {
@@ -25,7 +24,8 @@ import type {
   SnapshotRead,
 } from '../engine';
 import { judgeTransaction } from '../judge';
-import type { Effects, PastAttempt, StateView } from '../judge';
+import type { Effects, StateView } from '../judge';
+import { LmdbAttempts } from './lmdb-attempts';
 import { DiskReserve, reserveBytes } from './lmdb-directory';
 import { decodeMeta, encodeMarkRow, encodeMeta, metaKeys } from './lmdb-format';
 import type { StoreMeta } from './lmdb-format';
@@ -61,7 +61,6 @@ interface Work {
   readonly nowMs: number;
   readonly meta: { -readonly [Name in keyof StoreMeta]: StoreMeta[Name] };
   readonly commits: CommitChanges[];
-  readonly attempts: Map<string, PastAttempt & { readonly id: Buffer }>;
   /** There is no room ahead: only what makes room is let through. */
   readonly fullDisk: AppError | undefined;
   /** Whether anything was written. */
@@ -79,7 +78,7 @@ class LmdbEngine implements Engine {
   readonly #rows: LmdbRows;
   readonly #log: LmdbLog;
   readonly #marks: MarkGenerations;
-  readonly #attempts: AttemptTable;
+  readonly #attempts: LmdbAttempts;
   #meta: StoreMeta;
   #isClosed = false;
 
@@ -93,9 +92,9 @@ class LmdbEngine implements Engine {
     this.#rows = new LmdbRows(data.rows, data.due);
     this.#log = new LmdbLog(data.log, retention);
     this.#marks = new MarkGenerations(data.marks, data.meta, retention.markKeepMs);
-    this.#attempts = new AttemptTable(retention.attemptKeepMs);
     this.#meta = this.#storedMeta();
-    this.#log.loadAttempts(this.#attempts, this.#meta.clockMs);
+    const { clockMs } = this.#meta;
+    this.#attempts = new LmdbAttempts(data.attempts, { keepMs: retention.attemptKeepMs, clockMs });
     this.#letGo();
   }
 
@@ -113,7 +112,7 @@ class LmdbEngine implements Engine {
   judge(transactions: readonly Transaction[], nowMs: number): ReturnType<Engine['judge']> {
     return this.#onSnapshot(() => {
       const { revision } = this.#storedMeta();
-      const view = this.#view(() => revision, undefined);
+      const view = this.#view(() => revision);
       return transactions.map((each) => this.#judge(each, view, nowMs).outcome);
     });
   }
@@ -121,7 +120,7 @@ class LmdbEngine implements Engine {
   async apply(takeGroup: () => Group): Promise<Applied> {
     let outcomes: Applied['outcomes'] = [];
     const { work, more } = await this.#commit(takeGroup, (work, { transactions }) => {
-      const view = this.#view(() => work.meta.revision, work);
+      const view = this.#view(() => work.meta.revision);
       outcomes = transactions.map((transaction) => {
         if (work.fullDisk && !isShrinking(transaction)) return { kind: 'failed', error: work.fullDisk };
         const { outcome, effects } = this.#judge(transaction, view, work.nowMs);
@@ -201,8 +200,9 @@ class LmdbEngine implements Engine {
   #begin(nowMs: number): Work {
     this.#marks.begin(nowMs);
     this.#log.begin(nowMs);
+    this.#attempts.begin();
     const meta = { ...this.#meta, clockMs: Math.max(nowMs, this.#meta.clockMs) };
-    return { nowMs, meta, commits: [], attempts: new Map(), fullDisk: this.#fullDisk(), isDirty: false };
+    return { nowMs, meta, commits: [], fullDisk: this.#fullDisk(), isDirty: false };
   }
 
   #fullDisk(): AppError | undefined {
@@ -215,9 +215,9 @@ class LmdbEngine implements Engine {
 
   /** Pages of the file that hold nothing. */
   #freePages(lastPageNumber: number): number {
-    const { environment, rows, due, log, marks, meta } = this.#data;
+    const { environment, rows, due, log, attempts, marks, meta } = this.#data;
     const whole = environment.getStats() as { readonly root: TreeStats; readonly free: TreeStats };
-    const trees = [rows, due, log, marks, meta].map((each) => each.getStats() as TreeStats);
+    const trees = [rows, due, log, attempts, marks, meta].map((each) => each.getStats() as TreeStats);
     let used = headerPages;
     for (const { treeBranchPageCount, treeLeafPageCount, overflowPages } of [whole.root, whole.free, ...trees]) {
       used += treeBranchPageCount + treeLeafPageCount + overflowPages;
@@ -235,9 +235,8 @@ class LmdbEngine implements Engine {
     for (const { key, value } of marks) {
       this.#marks.put(key, encodeMarkRow({ revision, committedAtMs: work.nowMs, value }), scope);
     }
-    if (attemptId) work.attempts.set(nameOf(attemptId), { id: attemptId, revision, nowMs: work.nowMs });
-    if (changes.length > 0 || attemptId) this.#log.add({ revision, changes, attemptId });
-    if (changes.length > 0) work.commits.push({ revision, changes });
+    if (attemptId) this.#attempts.add(attemptId, { revision, nowMs: work.nowMs });
+    this.#record(work, { revision, changes });
     // What found nothing to do is remembered as well: done again later, it might find something.
     work.isDirty ||= rows.length > 0 || marks.length > 0 || attemptId !== undefined;
   }
@@ -246,12 +245,15 @@ class LmdbEngine implements Engine {
     const revision = work.meta.revision + 1;
     const { changes, looked, removed } = this.#rows.sweep(work.nowMs, { revision, rowsMax });
     if (removed > 0) work.meta.revision = revision;
-    if (changes.length > 0) {
-      this.#log.add({ revision, changes, attemptId: undefined });
-      work.commits.push({ revision, changes });
-    }
+    this.#record(work, { revision, changes });
     work.isDirty ||= looked > 0;
     return looked === rowsMax;
+  }
+
+  #record(work: Work, commit: CommitChanges): void {
+    if (commit.changes.length === 0) return;
+    this.#log.add(commit);
+    work.commits.push(commit);
   }
 
   /** Writes what belongs to every commit: log, counts of marks, the state itself; drops what is no longer kept. */
@@ -261,6 +263,7 @@ class LmdbEngine implements Engine {
     work.isDirty ||= oldMarks !== 'none' || oldLog !== 'none';
     if (!work.isDirty) return false;
     this.#log.write(work.meta);
+    this.#attempts.write(work.nowMs);
     this.#marks.writeCounts();
     this.#data.meta.putSync(metaKeys.state, encodeMeta(work.meta));
     return oldMarks === 'some' || oldLog === 'some';
@@ -271,12 +274,13 @@ class LmdbEngine implements Engine {
     this.#meta = work.meta;
     this.#marks.adopt();
     this.#onSnapshot(() => this.#log.adopt());
-    for (const { id, revision, nowMs } of work.attempts.values()) this.#attempts.add(id, { revision, nowMs });
+    this.#attempts.adopt();
   }
 
   /** What a failed commit means: where the disk was full and the state is the one before, nothing was written. */
   async #failureOf(thrown: unknown): Promise<EngineFailure> {
     this.#marks.abandon();
+    this.#attempts.begin();
     const { commitError } = thrown as { readonly commitError?: Promise<unknown> };
     const cause = commitError ? await commitError.catch((error: unknown) => error) : thrown;
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -317,7 +321,7 @@ class LmdbEngine implements Engine {
     return row ? decodeMeta(row) : { revision: 0, clockMs: 0, oldestRevision: 0, logBytes: 0 };
   }
 
-  #view(revision: () => Revision, work: Work | undefined): StateView {
+  #view(revision: () => Revision): StateView {
     return {
       get revision() {
         return revision();
@@ -326,7 +330,7 @@ class LmdbEngine implements Engine {
       entry: (key) => this.#rows.entry(key)!,
       mark: (key, nowMs) => this.#marks.find(key, nowMs),
       marksOfScope: (scope) => this.#marks.countOf(scope),
-      attempt: (attemptId) => work?.attempts.get(nameOf(attemptId)) ?? this.#attempts.find(attemptId),
+      attempt: (attemptId) => this.#attempts.find(attemptId),
     };
   }
 }
@@ -351,8 +355,4 @@ function noRoom(reason: string): string {
 /** Whether it only takes away. */
 function isShrinking({ writes, marks }: Transaction): boolean {
   return (marks?.length ?? 0) === 0 && writes.every(({ kind }) => kind === 'delete');
-}
-
-function nameOf(key: Buffer): string {
-  return key.toString('latin1');
 }

@@ -117,8 +117,7 @@ class MemoryEngine implements Engine {
   }
 
   nextDueMs(): number | undefined {
-    const { logKeepMs, attemptKeepMs } = this.#retention;
-    const logDueMs = this.#log.length > 0 ? this.#log[0]!.atMs + Math.max(logKeepMs, attemptKeepMs) + 1 : Infinity;
+    const logDueMs = this.#log.length > 0 ? this.#log[0]!.atMs + this.#retention.logKeepMs + 1 : Infinity;
     const dueMs = Math.min(this.#nextDueMs, logDueMs);
     return dueMs === Infinity ? undefined : dueMs;
   }
@@ -244,11 +243,11 @@ class MemoryEngine implements Engine {
 
   /** All at once: a list is cheap to cut. */
   #trim(nowMs: number): boolean {
-    const { logKeepMs, logBytesMax, attemptKeepMs } = this.#retention;
+    const { logKeepMs, logBytesMax } = this.#retention;
     let count = 0;
     while (count < this.#log.length) {
       const { atMs, bytes, revision } = this.#log[count]!;
-      if (atMs + attemptKeepMs >= nowMs || (atMs + logKeepMs >= nowMs && this.#logBytes <= logBytesMax)) break;
+      if (atMs + logKeepMs >= nowMs && this.#logBytes <= logBytesMax) break;
       this.#logBytes -= bytes;
       this.#oldestRevision = revision;
       count += 1;
