@@ -24,7 +24,7 @@ describe('the model finds', () => {
     ['commands that leave no mark', runLives, unmarked, 'two answers|refused and stands'],
     ['marks in a commit of their own', runLives, markedLater, 'two answers|refused and stands|not found'],
     ['sending again without a mark', runLives, resentBlindly, 'is back|twice|dead token|went back'],
-    ['refusals from a kept state', runLives, unconfirmedRefusals, 'two answers|dead token|not found'],
+    ['refusals from a kept state', runLives, unconfirmedRefusals, 'two answers|dead token|not live|not found|refused'],
     [
       'touches that do not check whether all were ended',
       runLives,
