@@ -184,6 +184,7 @@ class HttpGateway implements GatewayServer {
   #allowOrigin(response: ServerResponse, origin: string): void {
     response.setHeader('vary', 'origin');
     response.setHeader('access-control-allow-origin', origin);
+    response.setHeader('access-control-expose-headers', 'ratelimit, ratelimit-policy, retry-after');
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
