@@ -559,6 +559,19 @@ describe('movements', () => {
     ]);
   });
 
+  it('of a hold of a year cost a look now and then until its end', async () => {
+    await create('a', 5);
+    const { expiresAtMs } = await held({ a: 2 }, { holdMs: 31_536_000_000 });
+    gateway.store.reset();
+    for (let hours = 0; hours < 10; hours += 1) await settled(hour);
+    expect(gateway.store.reads.length).toBeGreaterThanOrEqual(10);
+    expect(gateway.store.reads.length).toBeLessThanOrEqual(30);
+    expect(gateway.store.commits).toEqual([]);
+    await settled(expiresAtMs - world.clock.nowMs());
+    await settled(hour);
+    expect(await holdRows('a')).toBe(0);
+  });
+
   it('of two gateways that both record an end are one', async () => {
     await create('a', 50);
     await world.until(atOnce(40, (index) => held({ a: 1 }, { holdMs: 100, by: index % 2 === 0 ? gateway : other })));
