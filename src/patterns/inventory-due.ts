@@ -6,10 +6,10 @@ import { storeLimits } from '../../proto/limits';
 import type { Entry, KeyRange, Store } from '../../proto/store';
 import { AppError } from '../core/errors';
 import { holdsRange, keyspace } from '../core/keyspace';
-import { keyAfter } from '../core/tuple';
+import { keyAfter, readUint64 } from '../core/tuple';
 import { foldDue, mayHaveDue } from './inventory-decisions';
 import type { DueHolds } from './inventory-decisions';
-import { decodeItem, toHold } from './inventory-records';
+import { decodeItem, readHoldQuantity, skuOf } from './inventory-records';
 import type { ItemRecord } from './inventory-records';
 
 /** An item at one moment. */
@@ -118,6 +118,7 @@ class DueSums {
   readonly fromMs: number;
   readonly #row: Row;
   readonly #at: Snapshot;
+  readonly #expiryAt: number;
   #closedQuantity = 0;
   #quantity = 0;
   #nextExpiryMs: number | undefined;
@@ -127,6 +128,8 @@ class DueSums {
     this.fromMs = row.stored.expiredThroughMs;
     this.#row = row;
     this.#at = at;
+    // All holds of a sku have it at the same place.
+    this.#expiryAt = holdsRange(skuOf(row.entry.key), 0).start.length - 8;
   }
 
   /** A hold that has not ended was seen. */
@@ -139,11 +142,12 @@ class DueSums {
       this.lastKey = entry.key;
       // Made after the snapshot: not part of what the item said then.
       if (entry.revision > this.#at.revision) continue;
-      const { expiresAtMs, quantity } = toHold(entry);
+      const expiresAtMs = readUint64(entry.key, this.#expiryAt);
       if (expiresAtMs > this.#at.nowMs) {
         this.#nextExpiryMs = expiresAtMs;
         return;
       }
+      const quantity = readHoldQuantity(entry.value);
       this.#quantity += quantity;
       if (expiresAtMs <= this.#row.stored.updatedAtMs) this.#closedQuantity += quantity;
     }

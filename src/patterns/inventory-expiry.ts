@@ -36,6 +36,8 @@ const stepsAtOnceMax = 200;
 /** One sku is looked at no more often, so that holds that end one by one are recorded together. */
 const everyMs = 250;
 const retryMs = 1_000;
+/** Timers are not set further ahead: it looks again then. (Those of Node end at 25 days.) */
+const aheadMsMax = 3_600_000;
 /** As long as subscriptions wait for a storage that is away. */
 const retriesMax = 60;
 /** Past it, a sku is looked at when it is used again. */
@@ -63,7 +65,7 @@ export class InventoryExpiry {
   plan(sku: string, inMs: number, tries = 1): void {
     const { clock } = this.#dependencies;
     const nowMs = clock.monotonicMs();
-    const atMs = Math.max(nowMs + inMs, nowMs, (this.#looked.get(sku) ?? -everyMs) + everyMs);
+    const atMs = Math.max(nowMs + Math.min(inMs, aheadMsMax), nowMs, (this.#looked.get(sku) ?? -everyMs) + everyMs);
     const planned = this.#planned.get(sku);
     if (planned && planned.atMs <= atMs) return;
     if (!planned && this.#planned.size >= skusMax) return;

@@ -1,7 +1,9 @@
 /** What the inventory stores, and how it is read back out of rows. */
 import type { Entry } from '../../proto/store';
 import { decodeRecord, encodeRecord } from '../core/codec';
+import { AppError } from '../core/errors';
 import { keyspace, readHoldKey, readStockMovementKey } from '../core/keyspace';
+import { readUint64, uint64 } from '../core/tuple';
 
 /** An item's record: small and bounded, whatever the number of its holds. */
 export interface ItemRecord {
@@ -85,13 +87,18 @@ export function decodeReservation(value: Buffer): ReservationRecord {
   return decodeRecord<ReservationRecord>(format, value);
 }
 
+/** Not JSON: a hundred thousand of them may be added up at once. */
 export function encodeHold(quantity: number): Buffer {
-  return encodeRecord(format, { quantity });
+  return Buffer.concat([Buffer.of(format), uint64(quantity)]);
+}
+
+export function readHoldQuantity(value: Buffer): number {
+  if (value[0] !== format) throw new AppError('INTERNAL', `a hold of format ${value[0]} where ${format} was expected`);
+  return readUint64(value, 1);
 }
 
 export function toHold({ key, value }: Entry): Hold {
-  const { quantity } = decodeRecord<{ quantity: number }>(format, value);
-  return { key, quantity, ...readHoldKey(key) };
+  return { key, quantity: readHoldQuantity(value), ...readHoldKey(key) };
 }
 
 export function encodeMovement(movement: MovementRecord): Buffer {

@@ -559,6 +559,18 @@ describe('movements', () => {
     ]);
   });
 
+  it('of a hold of hours cost a look each hour until its end', async () => {
+    await create('a', 5);
+    await held({ a: 2 }, { holdMs: 2.5 * hour });
+    gateway.store.reset();
+    for (let hours = 0; hours < 2; hours += 1) await settled(hour);
+    expect(gateway.store.reads.length).toBeGreaterThanOrEqual(2);
+    expect(gateway.store.reads.length).toBeLessThanOrEqual(6);
+    expect(gateway.store.commits).toEqual([]);
+    await settled(hour / 2);
+    expect(await holdRows('a')).toBe(0);
+  });
+
   it('of two gateways that both record an end are one', async () => {
     await create('a', 50);
     await world.until(atOnce(40, (index) => held({ a: 1 }, { holdMs: 100, by: index % 2 === 0 ? gateway : other })));
