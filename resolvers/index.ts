@@ -3,6 +3,7 @@ import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
+import { TenantResolver } from './tenant';
 
 export const resolverClasses = [
   NodeResolver,
@@ -10,4 +11,5 @@ export const resolverClasses = [
   CounterResolver,
   IncrementCounterSuccessResolver,
   ClusterResolver,
+  TenantResolver,
 ] as const;

@@ -7,6 +7,7 @@ import { requireCount } from '../src/core/input';
 import { tryDecodeOpaque } from '../src/core/opaque';
 import type { RequestContext } from './context';
 import { toCounter } from './counter';
+import { toTenant } from './tenant';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -15,6 +16,10 @@ const finders = {
   counterNode: async (name, { patterns }) => {
     const counter = await patterns.counters.get(name);
     return counter ? toCounter(counter) : null;
+  },
+  tenantNode: async (tenantId, { tenancy, caller }) => {
+    const tenant = await tenancy.tenants.seenBy(caller, tenantId);
+    return tenant ? toTenant(tenant) : null;
   },
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 

@@ -57,6 +57,11 @@ export class AlreadyExists extends DomainError {
   kind!: 'AlreadyExists';
 }
 
+@ObjectType('NotFound', { implements: DomainError, simpleResolvers: true })
+export class NotFound extends DomainError {
+  kind!: 'NotFound';
+}
+
 @ObjectType('PageInfo', { simpleResolvers: true })
 export class PageInfo {
   @Field(() => Boolean)

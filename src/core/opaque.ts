@@ -11,7 +11,14 @@ import { invalidArgument } from './errors';
 const format = 1;
 
 /** What an opaque string is for. Numbers are never used again. */
-export const opaqueKinds = { kvScan: 1, kvChange: 2, counters: 3, counterNode: 16 } as const;
+export const opaqueKinds = {
+  kvScan: 1,
+  kvChange: 2,
+  counters: 3,
+  counterNode: 16,
+  tenants: 96,
+  tenantNode: 97,
+} as const;
 
 export type OpaqueKind = keyof typeof opaqueKinds;
 

@@ -123,6 +123,7 @@ describe('the examples', () => {
         'docs/graphql.md',
         'docs/key-value.md',
         'docs/subscriptions.md',
+        'docs/tenants.md',
       ]),
     );
   });

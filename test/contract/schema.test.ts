@@ -16,7 +16,6 @@ import { compareWithContract, partsOf, undescribedParts, unexpected } from './su
 
 /** Parts of the contract that are not built yet, by pattern of the product. This list only shrinks: what exists must leave it. */
 const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
-  shared: ['NotFound*'],
   fences: ['Kv*Input.fence', 'Kv*Result = Fenced', 'Fence*'],
   vectors: ['Query.vector*', 'Mutation.vector*', 'Vector*', 'DistanceFunction*', 'DimensionMismatch*'],
   sessions: [
@@ -97,16 +96,7 @@ const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
     'CheckAndStoreDocumentInput*',
     'Deduplication*',
   ],
-  tenancy: [
-    'Query.tenant*',
-    'Mutation.*Tenant*',
-    'Mutation.*ApiKey*',
-    'Tenant*',
-    'CreateTenant*',
-    'UpdateTenant*',
-    'ApiKey*',
-    'CreateApiKey*',
-  ],
+  'quotas of tenants': ['Tenant.limits*', 'Tenant.usage*', 'TenantLimits*', 'TenantUsage*'],
 };
 
 const contract = buildSchema(readText('test/contract/contract.graphql'));

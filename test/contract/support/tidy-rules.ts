@@ -87,11 +87,17 @@ function relativeFault(file: string, layer: Layer | undefined, target: string | 
   // Tests, bench and scripts may import everything; nothing may import them.
   if (!layer) return undefined;
   if (!other) return `${layer.name} does not import what is no part of the product`;
-  if (layer.name === 'patterns' && other === layer && path.posix.basename(file) !== 'patterns.ts')
+  if (layer.name === 'patterns' && other === layer && !isSamePattern(file, target))
     return 'patterns do not import each other';
   return other === layer || layer.imports.includes(other.name)
     ? undefined
     : `${layer.name} does not import ${other.name}`;
+}
+
+/** The list of patterns knows them all; a pattern of several files has them all begin with the same word. */
+function isSamePattern(file: string, target: string): boolean {
+  const firstWord = (each: string): string => path.posix.basename(each).split(/[-.]/)[0]!;
+  return path.posix.basename(file) === 'patterns.ts' || firstWord(file) === firstWord(target);
 }
 
 function packageFault(layer: Layer | undefined, specifier: string): string | undefined {
