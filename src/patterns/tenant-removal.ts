@@ -112,7 +112,8 @@ export class TenantRemovals {
     const { results } = await this.#store.read([familyRange('tenantRemoval')]);
     for (const entry of results[0]!.entries) {
       const job = toJob(entry);
-      if (!job.removal.isDone && this.#isDue(job)) await this.#remove(job, signal);
+      if (job.removal.isDone) this.#own.delete(nameOf(job.key));
+      else if (this.#isDue(job)) await this.#remove(job, signal);
     }
   }
 

@@ -6,7 +6,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../src/core/clock';
 import { Collector, until } from './support/collector';
-import type { Program} from './support/program';
+import type { Program } from './support/program';
 import { ensureBuilt, startProgram, temporaryDirectory } from './support/program';
 import { post } from './support/sample-gateway';
 import type { GraphqlAnswer } from './support/sample-gateway';
