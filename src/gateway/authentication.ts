@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Revision } from '../../proto/store';
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
-import type { TenantAccess } from '../patterns/tenant-access';
+import type { Claim, TenantAccess, TenantLife } from '../patterns/tenant-access';
 import type { TenantRole } from '../patterns/tenant-decisions';
 import { defaultTenant, requireTenantId } from '../store/tenant-id';
 import type { VerifyJwt } from './jwt';
@@ -29,10 +29,10 @@ export interface Caller {
   readonly isOperator: boolean;
   /** Milliseconds since 1970 at which the credential ends; left out: it does not by itself. */
   readonly expiresAtMs?: number | undefined;
-  /** Left out: no API key. */
-  readonly apiKeyId?: string | undefined;
-  /** The revision of what the API key was judged on. */
+  /** The snapshot in which its tenant was found open; left out: that was not looked at yet. */
   readonly asOf?: Revision | undefined;
+  /** Left out: no API key. */
+  readonly apiKey?: Claim['apiKey'];
 }
 
 export interface Authentication {
@@ -91,17 +91,17 @@ export function makeAuthentication(options: AuthenticationOptions): Authenticati
   const { isRequired, access, clock, verifyJwt } = options;
   const operatorHash = options.operatorKey === undefined ? undefined : hashOf(options.operatorKey);
 
-  /** Rejects where the tenant lets nobody in; `incarnation`: the life that the credential is of. */
-  const requireOpen = async (tenantId: string, incarnation?: number): Promise<void> => {
-    const isRight = async (): Promise<boolean> => {
-      const life = await access.life(tenantId);
-      const isThere = life.isOpen && (life.isCreated || !isRequired);
-      return isThere && (incarnation === undefined || incarnation === life.incarnation);
-    };
-    if (await isRight()) return;
-    // What is remembered may be a moment old, and the tenant made since.
-    access.forget(tenantId);
-    if (await isRight()) return;
+  /** The snapshot in which the tenant was open; rejects where it lets nobody in. `incarnation`: the life that the credential is of. */
+  const requireOpen = async (tenantId: string, incarnation?: number): Promise<Revision> => {
+    const isRight = ({ isOpen, isCreated, incarnation: present }: TenantLife): boolean =>
+      isOpen && (isCreated || !isRequired) && (incarnation ?? present) === present;
+    let life = await access.life(tenantId);
+    if (!isRight(life)) {
+      // What is remembered may be a moment old, and the tenant made since.
+      access.forget(tenantId);
+      life = await access.life(tenantId);
+    }
+    if (isRight(life)) return life.asOf;
     if (incarnation !== undefined) throw unknownCredential();
     throw new AppError('FORBIDDEN', `there is no tenant "${tenantId}"`);
   };
@@ -112,17 +112,17 @@ export function makeAuthentication(options: AuthenticationOptions): Authenticati
       return { tenantId: isRequired ? '' : (tenantId ?? defaultTenant), role: 'ADMIN', isOperator: true };
     const key = await access.apiKey(credential, hash.toString('base64'));
     if (key) {
-      await requireOpen(key.tenantId, key.incarnation);
-      return { tenantId: key.tenantId, role: key.role, isOperator: false, apiKeyId: key.id, asOf: key.asOf };
+      const { id, tenantId: own, role, asOf } = key;
+      const openAsOf = await requireOpen(own, key.incarnation);
+      return { tenantId: own, role, isOperator: false, asOf: openAsOf, apiKey: { id, asOf } };
     }
     const claims = await verifyJwt?.(credential);
     if (!claims) throw unknownCredential();
-    await requireOpen(claims.tenantId);
-    return { ...claims, isOperator: false };
+    return { ...claims, isOperator: false, asOf: await requireOpen(claims.tenantId) };
   };
 
   const hold: Authentication['hold'] = async (caller, end) => {
-    const { tenantId, apiKeyId, expiresAtMs } = caller;
+    const { tenantId, apiKey, expiresAtMs } = caller;
     let isOver = false;
     let release = (): void => undefined;
     let cancel = (): void => undefined;
@@ -141,19 +141,12 @@ export function makeAuthentication(options: AuthenticationOptions): Authenticati
       if (leftMs <= 0) finish(new AppError('UNAUTHENTICATED', 'the token has expired'));
       else cancel = clock.after(Math.min(leftMs, timerMsMax), look);
     };
-    if (expiresAtMs !== undefined) look();
     if (tenantId !== '') {
-      const life = await access.life(tenantId);
-      if (!life.isOpen) {
-        letGo();
-        throw new AppError('FORBIDDEN', `there is no tenant "${tenantId}"`);
-      }
+      const asOf = caller.asOf ?? (await requireOpen(tenantId));
       const reason = new AppError('UNAUTHENTICATED', 'the credential was revoked, or its tenant deleted');
-      if (!isOver)
-        release = access.hold({ tenantId, apiKeyId, asOf: Math.min(life.asOf, caller.asOf ?? Infinity) }, () =>
-          finish(reason),
-        );
+      release = access.hold({ tenantId, asOf, apiKey }, () => finish(reason));
     }
+    if (!isOver && expiresAtMs !== undefined) look();
     return letGo;
   };
 

@@ -30,10 +30,10 @@ export interface TenantLife {
 /** What something that stays open rests on. */
 export interface Claim {
   readonly tenantId: string;
-  /** In hexadecimal. */
-  readonly apiKeyId?: string | undefined;
-  /** The oldest snapshot that it was judged on. */
+  /** The snapshot in which the tenant was found open. */
   readonly asOf: Revision;
+  /** The id in hexadecimal, and the snapshot in which the key was found. */
+  readonly apiKey?: { readonly id: string; readonly asOf: Revision } | undefined;
 }
 
 interface Kept<T> {
@@ -41,7 +41,9 @@ interface Kept<T> {
   readonly sinceMs: number;
 }
 
-interface Hold extends Claim {
+interface Hold {
+  /** What it rests on: rows by their names, each with the snapshot that it was judged on. */
+  readonly rows: ReadonlyMap<string, Revision>;
   readonly end: () => void;
 }
 
@@ -115,14 +117,13 @@ export class TenantAccess {
    * The answer lets go of it.
    */
   hold(claim: Claim, end: () => void): () => void {
-    const names = namesOf(claim);
-    const hold: Hold = { ...claim, end };
-    for (const name of names) {
+    const hold: Hold = { rows: rowsOf(claim), end };
+    for (const name of hold.rows.keys()) {
       const holds = this.#holds.get(name) ?? new Set();
       this.#holds.set(name, holds.add(hold));
     }
-    const release = (): void => this.#release(names, hold);
-    if (names.some((name) => (this.#changedAt.get(name) ?? 0) > claim.asOf)) {
+    const release = (): void => this.#release(hold);
+    if ([...hold.rows].some(([name, asOf]) => (this.#changedAt.get(name) ?? 0) > asOf)) {
       release();
       end();
     }
@@ -163,23 +164,23 @@ export class TenantAccess {
     if (key[0] === families.apiKey.code) this.#keys.clear();
     else this.#lives.delete(keyspace.lastPart(key).toString('utf8'));
     // Who was let in by a newer state than this change is not concerned: it is the one that let them in.
-    for (const hold of [...(this.#holds.get(name) ?? [])]) if (hold.asOf < revision) this.#end(hold);
+    for (const hold of [...(this.#holds.get(name) ?? [])]) if (hold.rows.get(name)! < revision) this.#end(hold);
   }
 
   #endOlderThan(revision: Revision): void {
     this.#keys.clear();
     this.#lives.clear();
     for (const holds of [...this.#holds.values()])
-      for (const hold of [...holds]) if (hold.asOf < revision) this.#end(hold);
+      for (const hold of [...holds]) if (Math.min(...hold.rows.values()) < revision) this.#end(hold);
   }
 
   #end(hold: Hold): void {
-    this.#release(namesOf(hold), hold);
+    this.#release(hold);
     hold.end();
   }
 
-  #release(names: readonly string[], hold: Hold): void {
-    for (const name of names) {
+  #release(hold: Hold): void {
+    for (const name of hold.rows.keys()) {
       const holds = this.#holds.get(name);
       if (holds?.delete(hold) && holds.size === 0) this.#holds.delete(name);
     }
@@ -213,11 +214,11 @@ export class TenantAccess {
   }
 }
 
-/** The rows that a claim rests on, as the feed names them. */
-function namesOf({ tenantId, apiKeyId }: Claim): string[] {
-  const keys = [keyspace.tenantGate(tenantId)];
-  if (apiKeyId !== undefined) keys.push(keyspace.apiKey(Buffer.from(apiKeyId, 'hex')));
-  return keys.map((key) => key.toString('latin1'));
+/** The rows that a claim rests on, by the names that the feed has for them. */
+function rowsOf({ tenantId, asOf, apiKey }: Claim): Map<string, Revision> {
+  const rows = new Map([[keyspace.tenantGate(tenantId).toString('latin1'), asOf]]);
+  if (apiKey) rows.set(keyspace.apiKey(Buffer.from(apiKey.id, 'hex')).toString('latin1'), apiKey.asOf);
+  return rows;
 }
 
 function shut(tenantId: string): AppError {

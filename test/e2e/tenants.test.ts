@@ -31,13 +31,17 @@ function token({ claims, header = {} }: TokenParts): string {
   return `${text}.${signature.toString('base64url')}`;
 }
 
+let keys: { path: string; remove: () => Promise<void> };
 let directory: { path: string; remove: () => Promise<void> };
 let storage: Program;
 let gateways: Program[];
+/** Of gateways that require credentials. */
+let settings: Record<string, string>;
 
-async function startGateways(environment: Record<string, string>): Promise<Program[]> {
-  const settings = { NORIGATE_LOG_LEVEL: 'info', ...environment };
-  return Promise.all([0, 1].map(() => startProgram(directory.path, settings, ['gateway']).ready()));
+async function startGateways(count: number, environment: Record<string, string>): Promise<Program[]> {
+  return Promise.all(
+    Array.from({ length: count }, () => startProgram(directory.path, environment, ['gateway']).ready()),
+  );
 }
 
 async function startStorage(): Promise<Program> {
@@ -97,21 +101,24 @@ const count = 'mutation { incrementCounter(input: { name: "c" }) { __typename } 
 beforeAll(async () => {
   await ensureBuilt();
   directory = await temporaryDirectory();
-  const jwks = join(directory.path, '..', `jwks-${process.pid}.json`);
+  keys = await temporaryDirectory();
+  const jwks = join(keys.path, 'jwks.json');
   writeFileSync(jwks, JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' }] }));
   storage = await startStorage();
-  gateways = await startGateways({
+  settings = {
     NORIGATE_AUTH: 'required',
     NORIGATE_OPERATOR_KEY: operatorKey,
     NORIGATE_JWT_ISSUER: 'https://issuer.test',
     NORIGATE_JWT_AUDIENCE: 'norigate',
     NORIGATE_JWT_JWKS: jwks,
-  });
+  };
+  gateways = await startGateways(2, settings);
 }, 5 * minute);
 
 afterAll(async () => {
   for (const program of [...(gateways ?? []), storage]) await program?.destroy();
   await directory?.remove();
+  await keys?.remove();
 });
 
 describe('where credentials are required', () => {
@@ -159,7 +166,7 @@ describe('where credentials are required', () => {
     expect((await ask(gateway!, admin!.secret, revoke, { id })).data).toEqual({ revokeApiKey: false });
   });
 
-  it('the same command makes the same key, through another gateway and after all of them were started again', async () => {
+  it('the same command makes the same key, through whichever gateway, and its secret is in no log', async () => {
     const input = { tenantId: 'a', name: 'once', idempotencyKey: 'k-1' };
     const answers = await Promise.all(
       [0, 1, 0, 1].map((at) => ask(gateways[at]!, operatorKey, makeKeyQuery, { input })),
@@ -280,4 +287,88 @@ describe('where credentials are required', () => {
     },
     minute,
   );
+
+  it(
+    'what a deleted tenant had goes away though storage and the gateway that removes it are killed, and no command is done twice',
+    async () => {
+      await makeTenant('large');
+      const { secret } = await makeKey('large');
+      const many = 'mutation ($input: KvTransactInput!) { kvTransact(input: $input) { __typename } }';
+      const rounds = Array.from({ length: 60 }, (_, round) =>
+        ask(gateways[round % 2]!, secret, many, {
+          input: {
+            puts: Array.from({ length: 100 }, (__, at) => ({ key: `${round}-${at}`, value: { text: 'v' } })),
+          },
+        }),
+      );
+      expect((await Promise.all(rounds)).map(codeOf).filter((code) => code !== undefined)).toEqual([]);
+      const dying = startProgram(directory.path, settings, ['gateway']);
+      await dying.ready();
+      const deletion = 'mutation { deleteTenant(id: "large") }';
+      const held = (await ask(dying, operatorKey, deletion)).data!['deleteTenant'];
+      storage.process.kill('SIGKILL');
+      await dying.destroy();
+      await storage.ended;
+      // Sent all the while: storage is away, then there again; each is made once.
+      const input = { tenantId: 'a', name: 'in the storm', idempotencyKey: 'storm' };
+      const made = Promise.all(
+        Array.from({ length: 8 }, async (_, at) => {
+          for (;;) {
+            const { data, errors } = await ask(gateways[at % 2]!, operatorKey, makeKeyQuery, { input });
+            if (data?.['createApiKey']) return JSON.stringify(data);
+            expect(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED']).toContain(errors![0]!.extensions.code);
+          }
+        }),
+      );
+      storage = await startStorage();
+      expect(new Set(await made).size).toBe(1);
+      const named = await ask(gateways[0]!, operatorKey, '{ tenantById(id: "a") { apiKeys { name } } }');
+      const { apiKeys } = named.data!['tenantById'] as { apiKeys: { name: string }[] };
+      expect(apiKeys.filter(({ name }) => name === 'in the storm')).toHaveLength(1);
+      for (const gateway of gateways) {
+        expect(codeOf(await ask(gateway, secret, get, { key: '0-0' }))).toMatch(/^(UNAUTHENTICATED|FORBIDDEN)$/);
+        expect((await ask(gateway, operatorKey, deletion)).data).toEqual({ deleteTenant: held });
+      }
+      expect(held).toBe(6_000);
+      const isDone = ({ log }: Program): boolean =>
+        log.items.some((line) => line['tenantId'] === 'large' && line['isDone'] === true);
+      await until(() => gateways.some(isDone) || isDone(dying));
+    },
+    minute,
+  );
+});
+
+describe('in development mode', () => {
+  let gateway: Program;
+  beforeAll(async () => {
+    gateway = (await startGateways(1, {}))[0]!;
+  }, minute);
+  afterAll(() => gateway?.destroy());
+
+  it('everyone is an operator, a tenant simply exists, and a deleted one stays shut until it is created again', async () => {
+    const as = async (query: string, variables = {}): Promise<GraphqlAnswer> =>
+      (await post(gateway.origin, { query, variables }, { 'x-tenant-id': 'free' })).body;
+    expect(codeOf(await as(put, { key: 'k' }))).toBeUndefined();
+    expect((await as('mutation { deleteTenant(id: "free") }')).data).toEqual({ deleteTenant: 1 });
+    expect(codeOf(await as(get, { key: 'k' }))).toBe('FORBIDDEN');
+    expect(codeOf(await as(put, { key: 'k' }))).toBe('FORBIDDEN');
+    expect(codeOf(await as('{ tenant { name } }'))).toBe('FORBIDDEN');
+    await as('mutation { createTenant(input: { tenantId: "free", name: "F" }) { __typename } }');
+    expect((await as(get, { key: 'k' })).data).toEqual({ kvGet: null });
+    expect((await as('{ tenant { name plan } }')).data).toEqual({ tenant: { name: 'F', plan: 'FREE' } });
+  });
+
+  it('a credential that is sent must be right, and says the tenant', async () => {
+    const answer = await ask(gateway, undefined, makeKeyQuery, {
+      input: { tenantId: 'dev', name: 'n', role: 'READER' },
+    });
+    const { secret } = answer.data!['createApiKey'] as { secret: string };
+    expect((await ask(gateway, secret, '{ tenant { tenantId } }')).data).toEqual({ tenant: { tenantId: 'dev' } });
+    expect(codeOf(await ask(gateway, secret, put, { key: 'k' }))).toBe('FORBIDDEN');
+    expect(codeOf(await ask(gateway, secret, 'mutation { deleteTenant(id: "dev") }'))).toBe('FORBIDDEN');
+    expect(codeOf(await ask(gateway, `${secret}x`, '{ __typename }'))).toBe('UNAUTHENTICATED');
+    expect(codeOf(await ask(gateway, token({ claims: { tenant: 'a' } }), '{ __typename }'))).toBe('UNAUTHENTICATED');
+    const { status } = await post(gateway.origin, { query: '{ __typename }' }, { authorization: 'Basic eDp5' });
+    expect(status).toBe(401);
+  });
 });

@@ -504,9 +504,13 @@ describe('who is let in', () => {
     const settle = async (): Promise<void> => {
       for (let turns = 0; turns < 50; turns += 1) await turn();
     };
-    const held = (tenantId: string, asOf: number, apiKeyId?: string): { ended: number; release: () => void } => {
+    const held = (
+      tenantId: string,
+      asOf: number,
+      apiKey?: { id: string; asOf: number },
+    ): { ended: number; release: () => void } => {
       const hold = { ended: 0, release: (): void => undefined };
-      hold.release = gateway.access.hold({ tenantId, apiKeyId, asOf }, () => (hold.ended += 1));
+      hold.release = gateway.access.hold({ tenantId, asOf, apiKey }, () => (hold.ended += 1));
       return hold;
     };
     const now = async (): Promise<number> => (await world.base.status()).revision;
@@ -515,11 +519,21 @@ describe('who is let in', () => {
       const other = world.tenancy();
       const input = { tenantId: 't', name: 'n', role: 'READER' } as const;
       const [a, b] = [await other.apiKeys.create(input, operator), await other.apiKeys.create(input, operator)];
-      const [holdA, holdB] = [held('t', await now(), a.id), held('t', await now(), b.id)];
+      const asOf = await now();
+      const [holdA, holdB] = [a, b].map(({ id }) => held('t', asOf, { id, asOf }));
       await settle();
       await other.apiKeys.revoke(a.id, operator);
       await settle();
-      expect([holdA.ended, holdB.ended]).toEqual([1, 0]);
+      expect([holdA!.ended, holdB!.ended]).toEqual([1, 0]);
+    });
+
+    it('what was judged on a state before the key was made, but for the key, stays open when the making is heard of', async () => {
+      const before = await now();
+      const { id } = await world.tenancy().apiKeys.create({ tenantId: 't', name: 'n', role: 'READER' }, operator);
+      const holds = [held('t', before, { id, asOf: await now() })];
+      await settle();
+      holds.push(held('t', before, { id, asOf: await now() }));
+      expect(holds.map(({ ended }) => ended)).toEqual([0, 0]);
     });
 
     it('what a tenant holds open ends when it is deleted, once, and not when it was let go', async () => {
