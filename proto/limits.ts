@@ -9,6 +9,7 @@ export const limits = {
   valueBytesMax: 1_048_576,
   nameBytesMax: 256,
   tenantIdBytesMax: 128,
+  apiKeysOfTenantMax: 1_000,
   idempotencyKeyBytesMax: 256,
   pageEntriesMax: 1_000,
   /** A page or a batch of reads ends here: pages end early, kvGetMany is refused. */

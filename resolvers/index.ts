@@ -8,6 +8,7 @@ import { KvResolver } from './kv';
 import { NodeResolver } from './node';
 import { SessionResolver } from './session';
 import { RateLimitResolver } from './rate-limit';
+import { TenantResolver } from './tenant';
 
 export const resolverClasses = [
   NodeResolver,
@@ -22,4 +23,5 @@ export const resolverClasses = [
   CacheResolver,
   ClusterResolver,
   SessionResolver,
+  TenantResolver,
 ] as const;

@@ -10,6 +10,7 @@ import { toCounter } from './counter';
 import { toSession } from './session-shapes';
 import { toElection } from './election-shapes';
 import { toItem, toReservation } from './inventory-shapes';
+import { toTenant } from './tenant';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
 
@@ -31,6 +32,10 @@ const finders = {
   reservationNode: async (id, { patterns }) => {
     const reservation = await patterns.reservations.get(id);
     return reservation ? toReservation(reservation) : null;
+  },
+  tenantNode: async (tenantId, { tenancy, caller }) => {
+    const tenant = await tenancy.tenants.seenBy(caller, tenantId);
+    return tenant ? toTenant(tenant) : null;
   },
 } as const satisfies Partial<Record<Parameters<typeof tryDecodeOpaque>[0], Find>>;
 

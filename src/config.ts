@@ -85,10 +85,19 @@ const engine: Parse<'lmdb' | 'memory'> = (text) => {
   return oneOf('lmdb', 'memory')(text);
 };
 
-const authentication: Parse<'development'> = (text) => {
-  if (text === 'required')
-    throw new RangeError('development: API keys and JWT come with tenants, which are not part of this version yet');
-  return oneOf('development')(text);
+/** Long enough not to be guessed. Its value is in no message. */
+const operatorKey: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{32,512}$/.test(text)) throw new RangeError('32 to 512 bytes of printable ASCII without spaces');
+  return text;
+};
+
+/** Of a key set: what an issuer publishes is fetched in the clear only from this machine. */
+const keySet: Parse<string> = (text) => {
+  if (!/^https?:\/\//.test(text)) return file(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || (url.protocol === 'http:' && !isLoopback(url.hostname)))
+    throw new RangeError('the path of a file that exists, or an https URL');
+  return text;
 };
 
 const secretBytesMin = 32;
@@ -124,10 +133,39 @@ export const settings = {
     'Where `norigate storage` listens and `norigate gateway` connects: host:port, or a unix socket. Left out: `storage.sock` in DATA_DIR. Set for `norigate` itself: a storage tier that runs already.',
   ),
   NORIGATE_AUTH: setting(
+    'development | required',
+    oneOf('development', 'required'),
     'development',
-    authentication,
-    'development',
-    'How callers show who they are. `development`: the tenant is what the header `x-tenant-id` says, on loopback only.',
+    'How callers show who they are. `development`: the tenant is what the header `x-tenant-id` says, on loopback only. `required`: by an API key or a JWT.',
+  ),
+  NORIGATE_OPERATOR_KEY: {
+    ...setting(
+      'secret',
+      optional(operatorKey),
+      '',
+      'The credential of operators, who manage tenants: at least 32 bytes. Left out: everyone is an operator in development mode, and nobody where credentials are required.',
+    ),
+    isSecret: true,
+  },
+  NORIGATE_JWT_ISSUER: setting(
+    'string',
+    optional(String),
+    '',
+    'The issuer (`iss`) whose tokens are taken; together with NORIGATE_JWT_AUDIENCE and NORIGATE_JWT_JWKS.',
+  ),
+  NORIGATE_JWT_AUDIENCE: setting('string', optional(String), '', 'The audience (`aud`) that tokens must be for.'),
+  NORIGATE_JWT_JWKS: setting(
+    'file | URL',
+    optional(keySet),
+    '',
+    'The keys of the issuer, a JSON Web Key Set: a file that is read at the start, or an https URL that is fetched when it is needed.',
+  ),
+  NORIGATE_JWT_TENANT_CLAIM: setting('string', String, 'tenant', "The claim that says the caller's tenant."),
+  NORIGATE_JWT_ROLE_CLAIM: setting(
+    'string',
+    String,
+    'role',
+    'The claim that says READER, WRITER or ADMIN; a token without it reads.',
   ),
   NORIGATE_SECRET: {
     ...setting(
@@ -340,12 +378,16 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 function crossFaults(values: Values, environment: Readonly<Record<string, string | undefined>>): string[] {
   const faults: string[] = [];
   const isGiven = (name: SettingName): boolean => (environment[name] ?? '') !== '';
-  if (!isLoopback(values.HOST))
+  if (values.NORIGATE_AUTH === 'development' && !isLoopback(values.HOST))
     faults.push(
       `HOST must be a loopback address (127.0.0.1, ::1, localhost) while NORIGATE_AUTH is development, since there everyone is let in; it is ${JSON.stringify(values.HOST)}.`,
     );
   if (isGiven('NORIGATE_STORAGE_TLS_CERT') !== isGiven('NORIGATE_STORAGE_TLS_KEY'))
     faults.push('NORIGATE_STORAGE_TLS_CERT and NORIGATE_STORAGE_TLS_KEY go together; only one of them is set.');
+  const jwt = ['NORIGATE_JWT_ISSUER', 'NORIGATE_JWT_AUDIENCE', 'NORIGATE_JWT_JWKS'] as const;
+  const jwtGiven = jwt.filter(isGiven);
+  if (jwtGiven.length > 0 && jwtGiven.length < jwt.length)
+    faults.push(`${jwt.join(', ')} go together; set are only ${jwtGiven.join(' and ')}.`);
   if (isGiven('NORIGATE_TLS_CERT') !== isGiven('NORIGATE_TLS_KEY'))
     faults.push('NORIGATE_TLS_CERT and NORIGATE_TLS_KEY go together; only one of them is set.');
   if (isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') && !isGiven('NORIGATE_RATE_LIMIT'))

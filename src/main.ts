@@ -118,7 +118,15 @@ async function startGateway(session: Session, storageAddress: string, storage: s
   const { origin } = running;
   logger.info({ graphql: `${origin}/graphql`, graphiql: `${origin}/graphiql`, storage }, 'ready');
   if (process.stdout.isTTY || config.NORIGATE_LOG_FORMAT === 'pretty')
-    process.stdout.write(banner({ version: version(), origin, storage, hasGraphiql: config.NORIGATE_GRAPHIQL }));
+    process.stdout.write(
+      banner({
+        version: version(),
+        origin,
+        storage,
+        hasGraphiql: config.NORIGATE_GRAPHIQL,
+        isAuthRequired: config.NORIGATE_AUTH === 'required',
+      }),
+    );
 }
 
 /** An address that is taken or cannot be had is a fault of the configuration, not of the program. */

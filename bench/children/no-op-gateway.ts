@@ -1,6 +1,7 @@
 /** The real gateway over resolvers that do nothing: no patterns, no store. */
 import type { RequestContext } from '../../resolvers/context';
 import { systemClock } from '../../src/core/clock';
+import { AppError } from '../../src/core/errors';
 import { systemIds } from '../../src/core/ids';
 import { Metrics, makeLogger } from '../../src/core/telemetry';
 import { createGateway } from '../../src/gateway/server';
@@ -23,12 +24,20 @@ behave<HttpServerChild>(async () => {
     limits: { depthMax: 20, aliasesMax: 100, tokensMax: 5_000, directivesMax: 50, rootFieldsMax: 50 },
     allowIntrospection: true,
     trustedDocuments: new TrustedDocuments([], false),
-    makeContext: (caller) => ({ ...caller, patterns: {} }) as unknown as RequestContext,
+    authentication: {
+      authenticate: ({ authorization, tenantId = 'default' }) =>
+        authorization === undefined
+          ? Promise.resolve({ tenantId, role: 'ADMIN', isOperator: true })
+          : Promise.reject(new AppError('UNAUTHENTICATED', 'there are no credentials here')),
+      hold: () => Promise.resolve(() => undefined),
+    },
+    makeContext: (caller, requestId) => ({ ...caller, requestId, patterns: {} }) as unknown as RequestContext,
     clock: systemClock,
     ids: systemIds,
     logger: makeLogger({ level: 'info', format: 'json', name: 'gateway' }),
     metrics: new Metrics(),
     allowedOrigins: [],
+    isLoopbackOnly: true,
     graphiql: { assets: undefined, operations: 'schema/operations' },
     bodyBytesMax: 2_097_152,
     operationsPerSocketMax: 200,

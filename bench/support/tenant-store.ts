@@ -3,7 +3,7 @@ import type { CommitOutcome, KeyRange, ReadResult, Transaction, Write } from '..
 import { systemClock } from '../../src/core/clock';
 import { systemIds } from '../../src/core/ids';
 import { keyspace, tenantScope } from '../../src/core/keyspace';
-import { defaultTenant } from '../../src/gateway/guards';
+import { defaultTenant } from '../../src/store/tenant-id';
 import { GrpcStore } from '../../src/store/grpc-store';
 import { ScopedStore } from '../../src/store/scoped-store';
 

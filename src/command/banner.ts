@@ -7,10 +7,12 @@ export interface BannerOptions {
   /** Where the data is, in words. */
   readonly storage: string;
   readonly hasGraphiql: boolean;
+  /** Whether everyone needs a credential. */
+  readonly isAuthRequired: boolean;
 }
 
 /** URLs, where the data is, who is let in, and a first command to try. */
-export function banner({ version, origin, storage, hasGraphiql }: BannerOptions): string {
+export function banner({ version, origin, storage, hasGraphiql, isAuthRequired }: BannerOptions): string {
   const query = 'mutation { incrementCounter(input: {name: "visits"}) { ... on IncrementCounterSuccess { value } } }';
   const lines = [
     '',
@@ -22,11 +24,13 @@ export function banner({ version, origin, storage, hasGraphiql }: BannerOptions)
     `  Operation   ${origin}/readyz  ${origin}/metrics`,
     `  Data        ${storage}`,
     '',
-    'Development mode: everyone on this machine is let in, as the tenant that the header x-tenant-id names.',
+    isAuthRequired
+      ? 'Credentials are required: send Authorization: Bearer KEY.'
+      : 'Development mode: everyone on this machine is let in, as the tenant that the header x-tenant-id names.',
     '',
     'Try it:',
     '',
-    `  curl ${origin}/graphql -H 'content-type: application/json' \\`,
+    `  curl ${origin}/graphql -H 'content-type: application/json' ${isAuthRequired ? `-H 'authorization: Bearer KEY' ` : ''}\\`,
     `    -d '${JSON.stringify({ query })}'`,
     '',
     'Ctrl-C stops it.',

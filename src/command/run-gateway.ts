@@ -15,22 +15,28 @@ import type { Lifecycle } from '../core/lifecycle';
 import { keyedHash } from '../core/secret';
 import type { SecretSource } from '../core/secret';
 import type { Logger, Metrics } from '../core/telemetry';
+import { uint64 } from '../core/tuple';
+import { makeAuthentication } from '../gateway/authentication';
+import type { Authentication } from '../gateway/authentication';
 import { BoundedMap } from '../gateway/bounded-map';
 import type { MakeContext } from '../gateway/gateway';
+import { makeVerifyJwt } from '../gateway/jwt';
+import type { VerifyJwt } from '../gateway/jwt';
 import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
 import { createGateway } from '../gateway/server';
 import type { GatewayServer } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
-import { makePatterns } from '../patterns/patterns';
-import type { Patterns } from '../patterns/patterns';
+import { makePatterns, makeTenancy } from '../patterns/patterns';
+import type { Patterns, Tenancy } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
 import type { ClientTls } from '../store/grpc-connection';
 import { GrpcStore } from '../store/grpc-store';
 import { LaneMemory } from '../store/lane-memory';
-import { ScopedStore } from '../store/scoped-store';
 import { SharedWatchStore } from '../store/shared-watch-store';
 import { makeTracedStore } from '../store/traced-store';
+import { TenantStore } from '../store/tenant-store';
+import type { ScopedLife } from '../store/tenant-store';
 import type { StoreObserver } from '../store/traced-store';
 import { secretSource } from './server-secret';
 
@@ -56,6 +62,9 @@ export interface RunningGateway {
 const tenantsMax = 1_000;
 const readyWithinMs = 1_000;
 const lanesLookEveryMs = 5;
+/** Between the failure of something that goes on beside requests and its next beginning. */
+const restartMs = 1_000;
+const flushUsesMs = 10_000;
 /** The program's own folder: `dist/` when built, else the checkout. */
 const home = join(__dirname, '..', '..');
 
@@ -78,13 +87,32 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
   });
   const tracer = registeredTracer();
   const traced = makeTracedStore(grpcStore, { clock, observer: observerOf(metrics), ...(tracer && { tracer }) });
-  const store = new SharedWatchStore(new BatchedStore(traced), { clock });
+  const batched = new BatchedStore(traced);
+  const store = new SharedWatchStore(batched, { clock });
+  const memory = new LaneMemory();
+  const tenancy = makeTenancy({
+    // Past the shared watch: what is watched here is little, and the shared one brings every change of every tenant.
+    store: batched,
+    memory,
+    clock,
+    ids,
+    report: reporterOf(metrics),
+    serverSecret: secret,
+    unknownExists: config.NORIGATE_AUTH === 'development',
+    reportRemoval: (progress) => logger.info(progress, 'removing the data of a deleted tenant'),
+  });
+  // Other data than before: what was known of the old is void.
+  grpcStore.onStoreReplaced(() => {
+    memory.clear();
+    tenancy.access.reset();
+  });
   metrics.measureWatchLag(() => store.lagMs());
-  const contexts = makeContexts({ config, store, clock, ids, metrics, grpcStore, secret });
+  const contexts = makeContexts({ config, store, clock, ids, metrics, grpcStore, secret, memory, tenancy });
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
+    authentication: await authenticationOf({ config, clock, tenancy }),
     makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
     clock,
@@ -99,6 +127,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     // What ends with its subscription may have something to write: a leader resigns.
     while (contexts.isBusy() && !signal.aborted) await clock.sleep(lanesLookEveryMs, signal);
   });
+  followTenancy({ tenancy, clock, logger, lifecycle });
   const port = await server.listen(config.PORT, config.HOST);
   const scheme = config.NORIGATE_TLS_CERT === undefined ? 'http' : 'https';
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
@@ -137,6 +166,7 @@ function serverOptionsOf(
   | 'allowIntrospection'
   | 'trustedDocuments'
   | 'allowedOrigins'
+  | 'isLoopbackOnly'
   | 'tls'
   | 'graphiql'
   | 'bodyBytesMax'
@@ -160,6 +190,7 @@ function serverOptionsOf(
         ? new TrustedDocuments([], false)
         : readTrustedDocuments(documents, config.NORIGATE_DOCUMENTS_ONLY),
     allowedOrigins: config.NORIGATE_ALLOWED_ORIGINS,
+    isLoopbackOnly: config.NORIGATE_AUTH === 'development',
     ...(cert !== undefined && key !== undefined ? { tls: { cert: readFileSync(cert), key: readFileSync(key) } } : {}),
     graphiql: {
       assets: config.NORIGATE_GRAPHIQL ? join(home, 'graphiql') : undefined,
@@ -184,6 +215,8 @@ interface ContextParts {
   readonly ids: Ids;
   readonly metrics: Metrics;
   readonly secret: SecretSource;
+  readonly memory: LaneMemory;
+  readonly tenancy: Tenancy;
 }
 
 interface Contexts {
@@ -192,43 +225,132 @@ interface Contexts {
   isBusy(): boolean;
 }
 
-/** Contexts of requests, over patterns that are made once a tenant. */
-function makeContexts({ config, store, grpcStore, clock, ids, metrics, secret }: ContextParts): Contexts {
-  let memory = new LaneMemory();
+interface KnownTenant {
+  readonly patterns: Patterns;
+  /** Lets go of what tells when its life is over. */
+  readonly release: () => void;
+}
+
+/** Contexts of requests, over patterns that are made once a life of a tenant. */
+function makeContexts(parts: ContextParts): Contexts {
+  const { config, store, grpcStore, clock, ids, metrics, secret, memory, tenancy } = parts;
+  const { access } = tenancy;
+  let made = 0;
   const cacheLimits = { entriesMax: config.NORIGATE_CACHE_ENTRIES_MAX, ttlMs: config.NORIGATE_CACHE_TTL_MS };
   const cacheBudget = new CacheBudget(config.NORIGATE_CACHE_BYTES_MAX);
-  const tenants = new BoundedMap<string, Patterns>({ entriesMax: tenantsMax });
+  const tenants = new BoundedMap<string, KnownTenant>({ entriesMax: tenantsMax, onEvict: ({ release }) => release() });
   // Other data than before: what was remembered of the old is void.
   grpcStore.onStoreReplaced(() => {
-    memory = new LaneMemory();
     for (const tenantId of [...tenants.keys()]) tenants.delete(tenantId);
   });
-  const patternsOf = (tenantId: string): Patterns => {
-    const known = tenants.get(tenantId);
-    if (known) return known;
-    const scope = tenantScope(tenantId, 1);
+  const make = (tenantId: string): KnownTenant => {
+    let release = (): void => undefined;
+    const forget = (): void => {
+      if (tenants.get(tenantId) === known) tenants.delete(tenantId);
+      release();
+    };
+    const life = async (): Promise<ScopedLife> => {
+      const found = await access.scopeOf(tenantId);
+      release = access.hold({ tenantId, asOf: found.asOf }, forget);
+      return found;
+    };
+    // Each has a part of its own in the memory: no two lives of a tenant share one.
+    const memoryScope = Buffer.concat([tenantScope(tenantId, 0), uint64((made += 1))]).toString('latin1');
     const patterns = makePatterns({
-      store: new ScopedStore(store, scope),
+      store: new TenantStore(store, { life, onOver: forget }),
       memory,
-      memoryScope: scope.toString('latin1'),
+      memoryScope,
       clock,
       ids,
       // Each tenant has its own, so that what is derived for one says nothing of another.
-      secret: () => keyedHash(secret(), 'tenant', scope),
+      secret: () => keyedHash(secret(), 'tenant', tenantId),
       cacheLimits,
       cacheBudget,
-      report: ({ commands, conflicts }) => {
-        metrics.laneDepth.observe(commands);
-        if (conflicts > 0) metrics.conflicts.inc(conflicts);
-      },
+      report: reporterOf(metrics),
     });
-    tenants.set(tenantId, patterns);
-    return patterns;
+    const known = { patterns, release: () => release() };
+    return known;
+  };
+  const patternsOf = (tenantId: string): Patterns => {
+    let known = tenants.get(tenantId);
+    if (!known) tenants.set(tenantId, (known = make(tenantId)));
+    return known.patterns;
   };
   return {
-    makeContext: ({ tenantId, requestId }) => ({ tenantId, requestId, patterns: patternsOf(tenantId) }),
-    isBusy: () => [...tenants.keys()].some((tenantId) => patternsOf(tenantId).transact.depth > 0),
+    makeContext(caller, requestId) {
+      const { tenantId } = caller;
+      return { tenantId, caller, requestId, patterns: patternsOf(tenantId), tenancy };
+    },
+    isBusy: () => [...tenants.keys()].some((tenantId) => tenants.get(tenantId)!.patterns.transact.depth > 0),
   };
+}
+
+function reporterOf(metrics: Metrics): (report: { readonly commands: number; readonly conflicts: number }) => void {
+  return ({ commands, conflicts }) => {
+    metrics.laneDepth.observe(commands);
+    if (conflicts > 0) metrics.conflicts.inc(conflicts);
+  };
+}
+
+interface TenancyParts {
+  readonly tenancy: Tenancy;
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Who callers are, by the settings. Throws where the issuer's keys are no key set. */
+async function authenticationOf({
+  config,
+  clock,
+  tenancy,
+}: Pick<TenancyParts, 'config' | 'clock' | 'tenancy'>): Promise<Authentication> {
+  return makeAuthentication({
+    isRequired: config.NORIGATE_AUTH === 'required',
+    operatorKey: config.NORIGATE_OPERATOR_KEY,
+    verifyJwt: await verifyJwtOf(config, clock),
+    access: tenancy.access,
+    clock,
+  });
+}
+
+async function verifyJwtOf(config: Config, clock: Clock): Promise<VerifyJwt | undefined> {
+  const {
+    NORIGATE_JWT_ISSUER: issuer,
+    NORIGATE_JWT_AUDIENCE: audience,
+    NORIGATE_JWT_JWKS: keySet,
+    NORIGATE_JWT_TENANT_CLAIM: tenantClaim,
+    NORIGATE_JWT_ROLE_CLAIM: roleClaim,
+  } = config;
+  if (issuer === undefined || audience === undefined || keySet === undefined) return undefined;
+  return makeVerifyJwt({ issuer, audience, keySet, tenantClaim, roleClaim, clock });
+}
+
+/** What goes on beside requests: who is let in no longer, what deleted tenants had, when keys were used. */
+function followTenancy({ tenancy, clock, logger, lifecycle }: Omit<TenancyParts, 'config'>): void {
+  const stopping = new AbortController();
+  const { access, removals, apiKeys } = tenancy;
+  const goOn = async (what: string, run: (signal: AbortSignal) => Promise<void>): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await run(stopping.signal).catch((error: unknown) => logger.error({ err: error }, `${what} failed`));
+      await clock.sleep(restartMs, stopping.signal);
+    }
+  };
+  const flushUses = async (signal: AbortSignal): Promise<void> => {
+    await clock.sleep(flushUsesMs, signal);
+    // Storage is away: what was not written down is noted again when the key is used again.
+    await apiKeys.flushUses().catch(() => undefined);
+  };
+  const running = [
+    goOn('following who is let in', (signal) => access.follow(signal)),
+    goOn('removing what deleted tenants had', (signal) => removals.run(signal)),
+    goOn('noting when keys were used', flushUses),
+  ];
+  lifecycle.onStop('tenancy', async () => {
+    stopping.abort();
+    await Promise.all(running);
+  });
 }
 
 function observerOf(metrics: Metrics): StoreObserver {

@@ -77,15 +77,84 @@ export const families = {
     history: 'none',
     holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
   },
+  // Of the reserved scope; the first three lie side by side, so that one range watches them.
+  tenant: {
+    code: 0x60,
+    history: 'key',
+    holds: "A tenant's record, reserved scope: the family byte, then its id, raw.",
+  },
+  tenantGate: {
+    code: 0x61,
+    history: 'key',
+    holds:
+      'Which life of a tenant is open, reserved scope: the family byte, then its id, raw; absent while it was never deleted.',
+  },
+  apiKey: { code: 0x62, history: 'key', holds: 'An API key, reserved scope: the family byte, then its id, 16 bytes.' },
+  apiKeyOfTenant: {
+    code: 0x63,
+    history: 'none',
+    holds:
+      "The API keys of a tenant, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes, the key's id.",
+  },
+  apiKeyHead: {
+    code: 0x64,
+    history: 'none',
+    holds:
+      "How many API keys a tenant has, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
+  },
+  apiKeyUse: {
+    code: 0x65,
+    history: 'none',
+    holds: 'The minute in which an API key was last used, reserved scope: the family byte, then its id.',
+  },
+  tenantRemoval: {
+    code: 0x66,
+    history: 'none',
+    holds:
+      "A removal of a deleted tenant's data, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
+
+/** Whether a row of the family is a record that a caller made, which counts as one of the tenant's keys. */
+export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
+  kv: true,
+  counter: true,
+  counterShard: false,
+  session: true,
+  sessionHead: false,
+  sessionsEnded: false,
+  inventoryItem: true,
+  hold: false,
+  reservation: false,
+  stockMovement: false,
+  rateLimit: false,
+  requestLimit: false,
+  electionFence: false,
+  electionLease: false,
+  tenant: false,
+  tenantGate: false,
+  apiKey: false,
+  apiKeyOfTenant: false,
+  apiKeyHead: false,
+  apiKeyUse: false,
+  tenantRemoval: false,
+};
 
 const tenantScopeCode = 0x54;
 
 /** The prefix of all keys of one life of a tenant. `incarnation` rises when a deleted tenant is made again. */
 export function tenantScope(tenantId: string, incarnation: number): Buffer {
   return Buffer.concat([Buffer.of(tenantScopeCode), escaped(tenantId), uint32(incarnation)]);
+}
+
+/** The prefix of what is kept about tenants: none of theirs begins with its byte, so that no tenant's id can name it. */
+export const reservedScope: Buffer = Buffer.of(0x52);
+
+/** One life of a tenant, as a part of a key. */
+function lifeOf(tenantId: string, incarnation: number): Buffer {
+  return Buffer.concat([escaped(tenantId), uint32(incarnation)]);
 }
 
 function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): Buffer {
@@ -116,6 +185,15 @@ export const keyspace = {
     familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
   rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
   requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
+  tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
+  tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
+  apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),
+  apiKeyOfTenant: (tenantId: string, incarnation: number, id: Buffer): Buffer =>
+    familyKey('apiKeyOfTenant', lifeOf(tenantId, incarnation), id),
+  apiKeyHead: (tenantId: string, incarnation: number): Buffer => familyKey('apiKeyHead', lifeOf(tenantId, incarnation)),
+  apiKeyUse: (id: Buffer): Buffer => familyKey('apiKeyUse', id),
+  tenantRemoval: (tenantId: string, incarnation: number): Buffer =>
+    familyKey('tenantRemoval', lifeOf(tenantId, incarnation)),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };
@@ -157,3 +235,23 @@ export function stockMovementsRange(sku: string, beforeNumber?: number): { start
 export function readStockMovementKey(key: Buffer): number {
   return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
 }
+
+/** All API keys of one life of a tenant, of which the last 16 bytes are the id. */
+export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { start: Buffer; end: Buffer } {
+  const start = familyKey('apiKeyOfTenant', lifeOf(tenantId, incarnation));
+  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** What decides who is let in: records, gates and API keys of all tenants. */
+export function accessRange(): { start: Buffer; end: Buffer } {
+  return { start: familyRange('tenant').start, end: familyRange('apiKey').end };
+}
+
+/** The family of a key; undefined: none that is known. */
+export function familyOf(key: Buffer): FamilyName | undefined {
+  return familyNames.get(key[0] ?? -1);
+}
+
+const familyNames: ReadonlyMap<number, FamilyName> = new Map(
+  (Object.keys(families) as FamilyName[]).map((name) => [families[name].code, name]),
+);

@@ -24,6 +24,8 @@ export const opaqueKinds = {
   reservationNode: 42,
   itemReservations: 43,
   stockMovements: 44,
+  tenants: 96,
+  tenantNode: 97,
 } as const;
 
 export type OpaqueKind = keyof typeof opaqueKinds;

@@ -1,5 +1,6 @@
 /** The answer to one query or mutation over HTTP: what is sent, and with which status. */
 import type { DocumentNode } from 'graphql';
+import type { Caller } from './authentication';
 import { requestError, statusOf, toClientError } from './errors';
 import type { ErrorScene } from './errors';
 import type { Gateway } from './gateway';
@@ -11,7 +12,7 @@ import type { ShownResult } from './subscriptions';
 
 /** Who asks, and how the answer is to be written. Apollo copies it, so it holds plain members only. */
 export interface HttpCaller {
-  readonly tenantId: string;
+  readonly caller: Caller;
   readonly scene: ErrorScene;
   readonly mediaType: MediaType;
 }
@@ -28,8 +29,8 @@ export interface Answer {
 }
 
 /** Runs it. Never rejects: failures are in the result. */
-export async function answer(gateway: Gateway, asked: AskedOperation, caller: HttpCaller): Promise<Answer> {
-  const { scene, tenantId, mediaType } = caller;
+export async function answer(gateway: Gateway, asked: AskedOperation, by: HttpCaller): Promise<Answer> {
+  const { scene, caller, mediaType } = by;
   let operation;
   try {
     operation = gateway.executor.prepare(asked.document, asked.operationName);
@@ -38,7 +39,7 @@ export async function answer(gateway: Gateway, asked: AskedOperation, caller: Ht
   } catch (error) {
     return { status: 400, result: { errors: [toClientError(error, scene)] } };
   }
-  const result = shownResult(await gateway.execute({ operation, inputs: asked.inputs, tenantId, scene }), scene);
+  const result = shownResult(await gateway.execute({ operation, inputs: asked.inputs, caller, scene }), scene);
   // Variables that did not fit: nothing was executed. application/json says 200 to every well-formed request.
   const isRefused = result.errors !== undefined && result.data === undefined;
   return { status: isRefused && mediaType === mediaTypes.response ? statusOf(result.errors![0]!) : 200, result };

@@ -23,6 +23,8 @@ export interface Operation {
   readonly type: OperationTypeNode;
   /** The first root field: a name from the schema, for metrics. */
   readonly field: string;
+  /** All root fields, each once, fragments spread. */
+  readonly rootFields: readonly string[];
   run(rootValue: unknown, contextValue: unknown, inputs: Inputs): ExecutionResult | Promise<ExecutionResult>;
 }
 
@@ -50,13 +52,15 @@ export class Executor {
   #makeOperation(document: DocumentNode, node: OperationDefinitionNode): Operation {
     const { schema } = this;
     const operationName = node.name?.value ?? null;
+    const rootFields = [...fieldsOf(document, node.selectionSet)];
     let runs = 0;
     let compiled: CompiledOperation | undefined;
     return {
       document,
       node,
       type: node.operation,
-      field: firstField(document, node.selectionSet) ?? 'none',
+      field: rootFields[0] ?? 'none',
+      rootFields,
       run(rootValue, contextValue, inputs) {
         runs += 1;
         if (runs === 2) compiled = compileOperation(schema, document, node);
@@ -75,19 +79,15 @@ function missingOperation(operationName: string | null | undefined): string {
     : `The document has no operation named ${JSON.stringify(operationName)}.`;
 }
 
-function firstField(document: DocumentNode, selectionSet: SelectionSetNode): string | undefined {
+/** Fields of a selection in their order. The document is valid, so that no fragment spreads itself. */
+function fieldsOf(document: DocumentNode, selectionSet: SelectionSetNode, found = new Set<string>()): Set<string> {
   for (const selection of selectionSet.selections) {
-    if (selection.kind === Kind.FIELD) return selection.name.value;
-    const inner =
-      selection.kind === Kind.INLINE_FRAGMENT
-        ? selection.selectionSet
-        : document.definitions.find(
-            (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value,
-          );
-    const found =
-      inner &&
-      firstField(document, 'selections' in inner ? inner : (inner as { selectionSet: SelectionSetNode }).selectionSet);
-    if (found !== undefined) return found;
+    if (selection.kind === Kind.FIELD) found.add(selection.name.value);
+    else if (selection.kind === Kind.INLINE_FRAGMENT) fieldsOf(document, selection.selectionSet, found);
+    else
+      for (const each of document.definitions)
+        if (each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value)
+          fieldsOf(document, each.selectionSet, found);
   }
-  return undefined;
+  return found;
 }

@@ -5,8 +5,10 @@
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { RequestContext } from '../../resolvers/context';
 import type { Clock } from '../core/clock';
+import type { AppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Logger, Metrics } from '../core/telemetry';
+import type { Authentication, Caller, Presented } from './authentication';
 import type { Inputs } from './compiled-query';
 import { Documents } from './documents';
 import type { ValidDocument } from './documents';
@@ -14,6 +16,7 @@ import type { DocumentLimits } from './document-limits';
 import { codeOf, requestError } from './errors';
 import type { ErrorScene } from './errors';
 import { Executor } from './executor';
+import { refuseForbidden } from './field-roles';
 import type { Operation } from './executor';
 import { Subscriptions } from './subscriptions';
 import type { OpenSubscription, RefusedSubscription } from './subscriptions';
@@ -22,13 +25,14 @@ import type { Admission, RequestLimitOptions } from './request-limit';
 import type { TrustedDocuments } from './trusted-documents';
 
 /** What resolvers are given. */
-export type MakeContext = (caller: { readonly tenantId: string; readonly requestId: string }) => RequestContext;
+export type MakeContext = (caller: Caller, requestId: string) => RequestContext;
 
 export interface GatewayOptions {
   readonly schema: GraphQLSchema;
   readonly limits: DocumentLimits;
   readonly allowIntrospection: boolean;
   readonly trustedDocuments: TrustedDocuments;
+  readonly authentication: Authentication;
   readonly makeContext: MakeContext;
   /** Requests that a tenant may send; left out: any number. */
   readonly requestLimit?: RequestLimitOptions | undefined;
@@ -48,7 +52,7 @@ export interface RequestedDocument {
 export interface ExecutionRequest {
   readonly operation: Operation;
   readonly inputs: Inputs;
-  readonly tenantId: string;
+  readonly caller: Caller;
   readonly scene: ErrorScene;
 }
 
@@ -65,6 +69,7 @@ export class Gateway {
   readonly documents: Documents;
   readonly trustedDocuments: TrustedDocuments;
   readonly makeContext: MakeContext;
+  readonly #authentication: Authentication;
   readonly #subscriptions: Subscriptions;
   readonly #requestLimit: RequestLimit | undefined;
 
@@ -75,6 +80,7 @@ export class Gateway {
     this.trustedDocuments = options.trustedDocuments;
     this.makeContext = options.makeContext;
     this.#requestLimit = options.requestLimit && new RequestLimit(options.requestLimit);
+    this.#authentication = options.authentication;
     this.#subscriptions = new Subscriptions(this.executor, this.metrics);
   }
 
@@ -83,9 +89,13 @@ export class Gateway {
     return { requestId: this.ids.uuid(), logger: this.logger };
   }
 
-  /** Counts a request of a tenant; undefined where requests have no limit. Rejects with the store's failures. */
-  admit(tenantId: string, { requestId }: ErrorScene): Promise<Admission> | undefined {
-    return this.#requestLimit?.admit(this.makeContext({ tenantId, requestId }).patterns.requestLimits);
+  /**
+   * Counts a request of a tenant; undefined where requests have no limit, or the caller is of no tenant. Rejects with the store's
+   * failures.
+   */
+  admit(caller: Caller, { requestId }: ErrorScene): Promise<Admission> | undefined {
+    if (caller.tenantId === '') return undefined;
+    return this.#requestLimit?.admit(this.makeContext(caller, requestId).patterns.requestLimits);
   }
 
   /** The source of the document that a request means. Throws where it names none, or one that may not be run. */
@@ -118,11 +128,12 @@ export class Gateway {
   }
 
   /** Runs a query or a mutation. Never rejects: what is thrown is in the result's errors. */
-  async execute({ operation, inputs, tenantId, scene }: ExecutionRequest): Promise<ExecutionResult> {
+  async execute({ operation, inputs, caller, scene }: ExecutionRequest): Promise<ExecutionResult> {
     const startMs = this.clock.monotonicMs();
     let result: ExecutionResult;
     try {
-      const context = this.makeContext({ tenantId, requestId: scene.requestId });
+      refuseForbidden(operation, caller);
+      const context = this.makeContext(caller, scene.requestId);
       result = await operation.run(undefined, context, inputs);
     } catch (error) {
       result = { errors: [error as never] };
@@ -131,11 +142,33 @@ export class Gateway {
     return result;
   }
 
-  /** Opens a subscription, or says why not. */
-  subscribe(start: SubscriptionStart): Promise<OpenSubscription | RefusedSubscription> {
-    const { tenantId, scene } = start;
-    const contextValue = this.makeContext({ tenantId, requestId: scene.requestId });
-    return this.#subscriptions.open({ ...start, contextValue });
+  /** Who asks. Rejects with UNAUTHENTICATED or FORBIDDEN. */
+  authenticate(presented: Presented): Promise<Caller> {
+    return this.#authentication.authenticate(presented);
+  }
+
+  /** Opens a subscription, or says why not. It ends with what its caller may. */
+  async subscribe(start: SubscriptionStart): Promise<OpenSubscription | RefusedSubscription> {
+    const { operation, caller, scene } = start;
+    try {
+      refuseForbidden(operation, caller);
+      let end: (reason: AppError) => void = () => undefined;
+      let ended: AppError | undefined;
+      const release = await this.#authentication.hold(caller, (reason) => {
+        ended = reason;
+        end(reason);
+      });
+      const contextValue = this.makeContext(caller, scene.requestId);
+      const opened = await this.#subscriptions.open({ ...start, contextValue, onClose: release });
+      if ('errors' in opened) release();
+      else {
+        end = (reason) => opened.end(reason);
+        if (ended) opened.end(ended);
+      }
+      return opened;
+    } catch (error) {
+      return this.#subscriptions.refuse(start, [error]);
+    }
   }
 
   /** Ends every subscription. */

@@ -8,10 +8,11 @@ import { isAppError } from '../core/errors';
 import { answer } from './answer';
 import type { AskedOperation, HttpCaller } from './answer';
 import { Apollo } from './apollo';
+import type { Caller } from './authentication';
 import { statusOf, toClientError } from './errors';
 import type { ErrorScene } from './errors';
 import type { Gateway } from './gateway';
-import { tenantOfHeaders } from './guards';
+import { presentedByHeaders } from './authentication';
 import { HttpRefusal, contentTypes, mediaTypes, readAccept, readBody, requireJson, send, sendErrors } from './http-io';
 import type { Acceptance, MediaType } from './http-io';
 import { EventStreams } from './event-stream';
@@ -92,10 +93,10 @@ export class GraphqlHttp {
 
   async #run(exchange: Exchange, parameters: Parameters): Promise<void> {
     const gateway = this.#gateway;
-    const tenantId = tenantOfHeaders(exchange.request.headers);
-    await this.#admit(exchange, tenantId);
+    const asker = await gateway.authenticate(presentedByHeaders(exchange.request.headers));
+    await this.#admit(exchange, asker);
     const source = gateway.sourceOf(parameters);
-    const caller: HttpCaller = { tenantId, scene: exchange.scene, mediaType: exchange.mediaType };
+    const caller: HttpCaller = { caller: asker, scene: exchange.scene, mediaType: exchange.mediaType };
     if (source !== undefined) {
       const { document } = gateway.documentOf(source);
       const { operationName } = parameters;
@@ -112,21 +113,21 @@ export class GraphqlHttp {
   }
 
   /** Counts the request where requests have a limit. Throws RATE_LIMITED. The fields go with whatever is answered. */
-  async #admit({ response, scene }: Exchange, tenantId: string): Promise<void> {
-    const admission = await this.#gateway.admit(tenantId, scene);
+  async #admit({ response, scene }: Exchange, caller: Caller): Promise<void> {
+    const admission = await this.#gateway.admit(caller, scene);
     if (!admission) return;
     for (const [name, value] of Object.entries(admission.fields)) response.setHeader(name, value);
     if (admission.refusal) throw admission.refusal;
   }
 
   /** Serves it as server-sent events where it is a subscription, or the caller takes nothing else; false: not so. */
-  async #serveEvents(exchange: Exchange, asked: AskedOperation, { tenantId, scene }: HttpCaller): Promise<boolean> {
+  async #serveEvents(exchange: Exchange, asked: AskedOperation, { caller, scene }: HttpCaller): Promise<boolean> {
     const operation = this.#gateway.executor.prepare(asked.document, asked.operationName);
     if (operation.type !== 'subscription' && exchange.accept.whole !== undefined) return false;
     if (exchange.method === 'GET' && operation.type === 'mutation')
       throw new HttpRefusal(405, 'A mutation needs POST.', { allow: 'POST' });
     const { operationName, inputs } = asked;
-    await this.#events.serve(exchange, { operation, operationName, inputs, tenantId, scene });
+    await this.#events.serve(exchange, { operation, operationName, inputs, caller, scene });
     return true;
   }
 

@@ -24,6 +24,8 @@ export type { RequestContext };
 
 export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema'>, SchemaOptions {
   readonly allowedOrigins: readonly string[];
+  /** Whether requests must name a loopback host: where everyone is let in. */
+  readonly isLoopbackOnly: boolean;
   /** PEM of certificate chain and key; left out: plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   readonly graphiql: GraphiqlOptions;
@@ -80,7 +82,11 @@ class HttpGateway implements GatewayServer {
     this.sdl = sdl;
     this.#graphqlHttp = graphqlHttp;
     this.#graphiql = new Graphiql(options.graphiql);
-    this.#guards = { allowedOrigins: options.allowedOrigins, isTls: options.tls !== undefined };
+    this.#guards = {
+      allowedOrigins: options.allowedOrigins,
+      isTls: options.tls !== undefined,
+      isLoopbackOnly: options.isLoopbackOnly,
+    };
     this.#webSockets = new WebSockets(gateway, {
       messageBytesMax: options.bodyBytesMax,
       operationsMax: options.operationsPerSocketMax,

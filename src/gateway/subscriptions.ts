@@ -8,6 +8,7 @@ import { GraphQLError, createSourceEventStream } from 'graphql';
 import type { ExecutionResult } from 'graphql';
 import { AppError, toAppError } from '../core/errors';
 import type { Metrics } from '../core/telemetry';
+import type { Caller } from './authentication';
 import { toClientError } from './errors';
 import type { ClientError, ErrorScene } from './errors';
 import type { Executor, Operation } from './executor';
@@ -18,7 +19,9 @@ export interface SubscriptionRequest {
   readonly operation: Operation;
   readonly operationName: string | null | undefined;
   readonly inputs: Inputs;
-  readonly tenantId: string;
+  readonly caller: Caller;
+  /** Called once, when the subscription is over. */
+  readonly onClose: () => void;
   /** Given to the resolver. */
   readonly contextValue: object;
   readonly scene: ErrorScene;
@@ -35,6 +38,8 @@ export interface OpenSubscription {
   next(): Promise<string | undefined>;
   /** Ends it because its subscriber takes nothing: what `next` then rejects with. */
   slowConsumerError(): SubscriptionEnded;
+  /** Ends it for a reason that is not its source's: `next` rejects with it, also one that waits. */
+  end(reason: AppError): void;
   /** Ends the source; calling it twice does nothing. */
   close(): void;
 }
@@ -73,12 +78,8 @@ export class Subscriptions {
 
   /** Opens a subscription, or says why not. */
   async open(request: SubscriptionRequest): Promise<OpenSubscription | RefusedSubscription> {
-    const { operation, scene } = request;
-    const refuse = (errors: readonly unknown[]): RefusedSubscription => {
-      const shown = errors.map((error) => toClientError(error, scene));
-      this.#metrics.countOperation('subscription', operation.field, shown[0]!.extensions.code);
-      return { errors: shown };
-    };
+    const { operation } = request;
+    const refuse = (errors: readonly unknown[]): RefusedSubscription => this.refuse(request, errors);
     let source: AsyncIterable<unknown> | ExecutionResult;
     try {
       source = await createSourceEventStream({
@@ -96,6 +97,16 @@ export class Subscriptions {
     return this.#deliver(source[Symbol.asyncIterator](), request);
   }
 
+  /** What is answered, and counted, where nothing was opened. */
+  refuse(
+    { operation, scene }: Pick<SubscriptionRequest, 'operation' | 'scene'>,
+    errors: readonly unknown[],
+  ): RefusedSubscription {
+    const shown = errors.map((error) => toClientError(error, scene));
+    this.#metrics.countOperation('subscription', operation.field, shown[0]!.extensions.code);
+    return { errors: shown };
+  }
+
   /** Ends all of them. */
   closeAll(): void {
     for (const each of [...this.#open]) each.close();
@@ -103,11 +114,13 @@ export class Subscriptions {
 
   #deliver(source: AsyncIterator<unknown>, request: SubscriptionRequest): OpenSubscription {
     const { operation, scene } = request;
-    const shareKey = `${this.#operationId(operation)}\u0000${request.tenantId}\u0000${JSON.stringify(request.inputs)}`;
+    const { tenantId, role, isOperator } = request.caller;
+    const shareKey = JSON.stringify([this.#operationId(operation), tenantId, role, isOperator, request.inputs]);
     const deliveries = this.#metrics.deliveries.labels(operation.field);
     const subscribers = this.#metrics.subscribers.labels(operation.field);
     let resumeFrom: string | undefined;
     let isClosed = false;
+    let endedBy: AppError | undefined;
     // Ends the wait for the source. Not a promise to race with: each race would stay in its memory until the end.
     let stopWaiting: (step: undefined) => void = () => undefined;
     const nextStep = (): Promise<IteratorResult<unknown> | undefined> =>
@@ -121,6 +134,13 @@ export class Subscriptions {
       const shown = toClientError(new AppError(failure.code, failure.message, { cause: failure, details }), scene);
       return new SubscriptionEnded([shown]);
     };
+    /** What `next` comes to when it was closed from outside. */
+    const over = (): undefined => {
+      const reason = endedBy;
+      endedBy = undefined;
+      if (reason) throw ended(reason);
+      return undefined;
+    };
     const subscription: OpenSubscription = {
       next: async () => {
         let step: IteratorResult<unknown> | undefined;
@@ -128,11 +148,11 @@ export class Subscriptions {
           // A source that is a generator cannot be returned while it waits; the subscriber need not wait for it.
           step = isClosed ? undefined : await nextStep();
         } catch (error) {
-          if (isClosed) return undefined;
+          if (isClosed) return over();
           subscription.close();
           throw ended(error);
         }
-        if (step === undefined || isClosed) return undefined;
+        if (step === undefined || isClosed) return over();
         if (step.done === true) {
           subscription.close();
           return undefined;
@@ -147,12 +167,18 @@ export class Subscriptions {
         subscription.close();
         return error;
       },
+      end: (reason) => {
+        if (isClosed) return;
+        endedBy = reason;
+        subscription.close();
+      },
       close: () => {
         if (isClosed) return;
         isClosed = true;
         stopWaiting(undefined);
         this.#open.delete(subscription);
         subscribers.dec();
+        request.onClose();
         // Its end is nobody's business any more, a failure on the way there included.
         void Promise.resolve(source.return?.()).catch(() => undefined);
       },

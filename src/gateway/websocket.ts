@@ -14,7 +14,8 @@ import { AppError, isAppError } from '../core/errors';
 import type { Clock } from '../core/clock';
 import { toClientError } from './errors';
 import type { ClientError, ErrorScene } from './errors';
-import { tenantOfConnection } from './guards';
+import { presentedByConnection } from './authentication';
+import type { Caller, Presented } from './authentication';
 import { SocketWriter } from './socket-writer';
 import { SubscriptionEnded, shownResult } from './subscriptions';
 import type { OpenSubscription } from './subscriptions';
@@ -33,20 +34,24 @@ export interface WebSocketOptions {
 const closeCodes = {
   goingAway: 1001,
   badRequest: 4400,
+  tryAgainLater: 1013,
   unauthorized: 4401,
+  forbidden: 4403,
   internal: 4500,
 } as const;
 
 interface Extra {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
-  tenantId: string;
+  /** What came with the connection: judged anew for every operation. */
+  presented: Presented;
 }
 
 /** Rides on the arguments that graphql-ws hands from onSubscribe to subscribe. */
 interface Arguments {
   readonly id: string;
   readonly extra: Extra;
+  readonly caller: Caller;
   readonly operation: Operation;
   readonly payload: SubscribePayload;
   readonly scene: ErrorScene;
@@ -100,7 +105,7 @@ export class WebSockets {
   #opened(socket: WebSocket, request: IncomingMessage): void {
     const { connections } = this.#gateway.metrics;
     connections.inc();
-    const extra: Extra = { socket, request, tenantId: '' };
+    const extra: Extra = { socket, request, presented: { authorization: undefined, tenantId: undefined } };
     // A broken frame or a message that is too large: ws closes the socket itself, with the right code.
     socket.on('error', (error) => this.#gateway.logger.debug({ err: error }, 'a WebSocket failed'));
     const stopPings = this.#keepAlive(socket);
@@ -144,14 +149,14 @@ export class WebSockets {
   #makeProtocol(): Server<Extra> {
     return makeServer<Record<string, unknown>, Extra>({
       connectionInitWaitTimeout: 10_000,
-      onConnect: ({ connectionParams, extra }) => {
+      onConnect: async ({ connectionParams, extra }) => {
         try {
-          extra.tenantId = tenantOfConnection(extra.request.headers, connectionParams ?? {});
+          extra.presented = presentedByConnection(extra.request.headers, connectionParams ?? {});
+          await this.#gateway.authenticate(extra.presented);
           return true;
         } catch (error) {
-          const isUnauthenticated = isAppError(error, 'UNAUTHENTICATED');
           const reason = error instanceof AppError ? error.message : 'refused';
-          extra.socket.close(isUnauthenticated ? closeCodes.unauthorized : closeCodes.badRequest, reason.slice(0, 120));
+          extra.socket.close(closeCodeOf(error), cutTo(reason, reasonBytesMax));
           return false;
         }
       },
@@ -164,10 +169,11 @@ export class WebSockets {
               'OVERLOADED',
               `this connection has ${operationsMax} operations open, which is the limit`,
             );
-          const admission = await this.#gateway.admit(extra.tenantId, scene);
+          const caller = await this.#gateway.authenticate(extra.presented);
+          const admission = await this.#gateway.admit(caller, scene);
           if (admission?.refusal) throw admission.refusal;
           const operation = this.#gateway.prepare(payload);
-          const args: Arguments = { id, extra, operation, payload, scene };
+          const args: Arguments = { id, extra, caller, operation, payload, scene };
           return {
             schema: this.#gateway.executor.schema,
             document: operation.document,
@@ -179,11 +185,11 @@ export class WebSockets {
         }
       },
       execute: async (given) => {
-        const { extra, operation, payload, scene } = argumentsOf(given);
+        const { caller, operation, payload, scene } = argumentsOf(given);
         const result = await this.#gateway.execute({
           operation,
           inputs: payload.variables ?? {},
-          tenantId: extra.tenantId,
+          caller,
           scene,
         });
         const { data, errors } = shownResult(result, scene);
@@ -205,6 +211,7 @@ export class WebSockets {
   async #subscribe({
     id,
     extra,
+    caller,
     operation,
     payload,
     scene,
@@ -213,7 +220,7 @@ export class WebSockets {
       operation,
       operationName: payload.operationName,
       inputs: payload.variables ?? {},
-      tenantId: extra.tenantId,
+      caller,
       scene,
     });
     // An error from the resolver ends the operation before it began: `error`, not `next`.
@@ -236,6 +243,22 @@ export class WebSockets {
     };
     return emptyGenerator(run, () => subscription.close());
   }
+}
+
+/** A close frame has no room for more. */
+const reasonBytesMax = 120;
+
+function cutTo(text: string, bytesMax: number): string {
+  let cut = text.slice(0, bytesMax);
+  while (Buffer.byteLength(cut) > bytesMax) cut = cut.slice(0, -1);
+  return cut;
+}
+
+/** How a connection that is not let in is closed. */
+function closeCodeOf(error: unknown): number {
+  if (isAppError(error, 'UNAUTHENTICATED')) return closeCodes.unauthorized;
+  if (isAppError(error, 'FORBIDDEN')) return closeCodes.forbidden;
+  return isAppError(error, 'INVALID_ARGUMENT') ? closeCodes.badRequest : closeCodes.tryAgainLater;
 }
 
 function argumentsOf(given: unknown): Arguments {

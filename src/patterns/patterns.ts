@@ -1,10 +1,12 @@
 /** All patterns over one tenant's scope of the store. */
 import type { Clock } from '../core/clock';
 import type { Ids } from '../core/ids';
+import { reservedScope } from '../core/keyspace';
 import type { SecretSource } from '../core/secret';
 import type { Store } from '../../proto/store';
 import type { BatchReport } from '../store/batch';
 import type { LaneMemory } from '../store/lane-memory';
+import { ScopedStore } from '../store/scoped-store';
 import { Transact } from '../store/transact';
 import { NoticingStore } from '../store/noticing-store';
 import { Cache } from './cache';
@@ -18,6 +20,12 @@ import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
 import { Sessions } from './session';
 import { RateLimits } from './rate-limit';
+import { Tenants } from './tenant';
+import { TenantAccess } from './tenant-access';
+import { ApiKeys } from './tenant-keys';
+import type { ServerSecret } from './tenant-keys';
+import { TenantRemovals } from './tenant-removal';
+import type { RemovalProgress } from './tenant-removal';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -80,5 +88,38 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
     transact,
+  };
+}
+
+export interface TenancyDependencies extends Pick<PatternsDependencies, 'memory' | 'clock' | 'ids' | 'report'> {
+  /** All of it, with every tenant's scope. */
+  readonly store: Store;
+  readonly serverSecret: ServerSecret;
+  /** Whether a tenant that was never created is there all the same: in development mode. */
+  readonly unknownExists: boolean;
+  /** Told of what the removal of a deleted tenant's data has done. */
+  readonly reportRemoval?: (progress: RemovalProgress) => void;
+}
+
+/** What is kept about tenants, in the scope that is none of theirs; one for each process. */
+export interface Tenancy {
+  readonly tenants: Tenants;
+  readonly apiKeys: ApiKeys;
+  readonly access: TenantAccess;
+  readonly removals: TenantRemovals;
+}
+
+export function makeTenancy(dependencies: TenancyDependencies): Tenancy {
+  const { store: whole, memory, clock, ids, report, serverSecret, unknownExists } = dependencies;
+  const store = new ScopedStore(whole, reservedScope);
+  const memoryScope = reservedScope.toString('latin1');
+  const transact = new Transact({ store, memory, memoryScope, clock, ids, ...(report && { report }) });
+  const removals = new TenantRemovals({ whole, store, clock, ids, report: dependencies.reportRemoval });
+  const apiKeys = new ApiKeys({ store, transact, ids, serverSecret, unknownExists });
+  return {
+    tenants: new Tenants({ store, transact, removals, unknownExists }),
+    apiKeys,
+    access: new TenantAccess({ store, apiKeys, clock }),
+    removals,
   };
 }

@@ -62,6 +62,12 @@ export class LaneMemory {
     }
   }
 
+  /** Other data than before: nothing of the old is true. */
+  clear(): void {
+    this.#states.clear();
+    this.#bytes = 0;
+  }
+
   drop(id: string): void {
     const kept = this.#states.get(id);
     if (!kept) return;

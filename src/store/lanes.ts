@@ -48,7 +48,8 @@ export type Taken =
 /** A batch ends here, before its transaction does: a marked command adds at least one operation. */
 const jobsMax = 512;
 const marksMax = storeLimits.transactionOperationsMax - 8;
-const keysMax = storeLimits.readRangesMax;
+/** One range is left for the scope's gate. */
+const keysMax = storeLimits.readRangesMax - 1;
 
 /** Lanes by the key of their record. */
 export class Lanes {

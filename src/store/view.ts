@@ -63,7 +63,9 @@ interface PendingRow {
 
 /** What a scope's prefix adds to a key at most: the keys here are without it. */
 const scopeBytesMax = 264;
-const { transactionOperationsMax, transactionBytesMax } = storeLimits;
+const { transactionBytesMax } = storeLimits;
+/** One is left for the check of the scope's gate. */
+const operationsMax = storeLimits.transactionOperationsMax - 1;
 
 /** The rows of one batch: the state before it and what its commands have decided so far. It is the view of one decision at a time. */
 export class BatchOverlay implements View {
@@ -201,7 +203,7 @@ export class BatchOverlay implements View {
       bytes += scopeBytesMax + mark.key.length + mark.value.length;
     }
     const isFirst = this.#operations === 0;
-    if (!isFirst && (operations > transactionOperationsMax || bytes > transactionBytesMax)) return false;
+    if (!isFirst && (operations > operationsMax || bytes > transactionBytesMax)) return false;
     this.#operations = operations;
     this.#bytes = bytes;
     for (const id of touched) this.#touched.add(id);

@@ -127,6 +127,7 @@ describe('the examples', () => {
         'docs/cache.md',
         'docs/rate-limits.md',
         'docs/subscriptions.md',
+        'docs/tenants.md',
       ]),
     );
   });

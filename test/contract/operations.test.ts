@@ -568,6 +568,58 @@ const scenario: readonly Step[] = [
   { name: 'CacheNow', answers: { cacheStats: { size: 0, maxSize: 10_000, ttlMs: 60_000 } } },
   { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: true } },
   { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: false } },
+  // Tenants, which are the same for all callers: those of an earlier run go first.
+  { name: 'EndTenant', variables: { id: 'shop' } },
+  {
+    name: 'MakeTenant',
+    variables: { input: { tenantId: 'shop', name: 'A shop', plan: 'ENTERPRISE' } },
+    answers: { createTenant: { __typename: 'Tenant', tenantId: 'shop', name: 'A shop', plan: 'ENTERPRISE' } },
+  },
+  {
+    name: 'MakeTenant',
+    variables: { input: { tenantId: 'shop', name: 'Another' } },
+    answers: { createTenant: { __typename: 'AlreadyExists', code: 'ALREADY_EXISTS', retryable: false } },
+  },
+  { name: 'MakeTenant', variables: { input: { tenantId: '', name: 'x' } }, fails: 'BAD_USER_INPUT' },
+  { name: 'MakeTenant', variables: { input: { tenantId: 'lent', name: 'x', plan: 'FREE' } } },
+  {
+    name: 'ChangeTenant',
+    variables: { input: { tenantId: 'shop', name: 'The shop', plan: 'PRO' } },
+    answers: { updateTenant: { __typename: 'Tenant', name: 'The shop', plan: 'PRO' } },
+  },
+  {
+    name: 'ChangeTenant',
+    variables: { input: { tenantId: 'missing', plan: 'PRO' } },
+    answers: { updateTenant: { __typename: 'NotFound', code: 'NOT_FOUND', retryable: false } },
+  },
+  { name: 'MakeKey', variables: { input: { tenantId: 'shop', name: 'till', role: 'ADMIN' } } },
+  {
+    name: 'MakeKeyOnce',
+    variables: { input: { tenantId: 'shop', name: 'site', role: 'WRITER', idempotencyKey: 'k' } },
+  },
+  {
+    name: 'MakeKeyOnce',
+    variables: { input: { tenantId: 'shop', name: 'site', role: 'READER', idempotencyKey: 'k' } },
+    fails: 'IDEMPOTENCY_KEY_REUSED',
+  },
+  {
+    name: 'OneTenant',
+    variables: { id: 'shop' },
+    answers: {
+      tenantById: {
+        name: 'The shop',
+        apiKeys: [
+          { name: 'till', role: 'ADMIN', lastUsedAt: null },
+          { name: 'site', role: 'WRITER' },
+        ],
+      },
+    },
+  },
+  { name: 'OneTenant', variables: { id: 'missing' }, answers: { tenantById: null } },
+  { name: 'MyTenant', answers: { tenant: { plan: 'ENTERPRISE', createdAt: '1970-01-01T00:00:00.000Z' } } },
+  { name: 'ListTenants', variables: { first: 1 }, answers: { tenants: { pageInfo: { hasNextPage: true } } } },
+  { name: 'AnyNode', variables: { id: 'AWFzaG9w' }, answers: { node: { __typename: 'Tenant' } } },
+  { name: 'EndKey', answers: { revokeApiKey: false } },
 ];
 
 /** Subscriptions, each with what is done while it is open, and what must have come then. */
@@ -753,6 +805,7 @@ describe('the operations of schema/operations/', () => {
       ['ListCounters', 'counters', {}],
       ['SessionsOfUser', 'sessionsOfUser', { userId: 'pat' }],
       ['ListStock', 'inventoryItems', {}],
+      ['ListTenants', 'tenants', {}],
     ] as const) {
       const operation = operationNamed(name);
       const first = await send(operation, operation.source, { ...variables, first: 1 }, 'scenario');

@@ -55,7 +55,6 @@ describe('configuration', () => {
 
   it('refuses what is not there yet, and says so', () => {
     expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })[0]).toContain('the etcd engine is not part of this version yet');
-    expect(faultsOf({ NORIGATE_AUTH: 'required' })[0]).toContain('come with tenants');
   });
 
   it('binds to loopback only in development mode', () => {
@@ -67,6 +66,30 @@ describe('configuration', () => {
       true,
       false,
     ]);
+  });
+
+  it('binds to any address where credentials are required', () => {
+    expect(faultsOf({ NORIGATE_AUTH: 'required', HOST: '0.0.0.0' })).toEqual([]);
+  });
+
+  it('wants an operator key that cannot be guessed, and does not show the one it was given', () => {
+    const faults = faultsOf({ NORIGATE_OPERATOR_KEY: 'very-secret' });
+    expect(faults).toEqual([expect.stringMatching(/^NORIGATE_OPERATOR_KEY must be 32 to 512 bytes .*; it has 11\.$/)]);
+    expect(faults.join()).not.toContain('very-secret');
+    for (const key of ['x'.repeat(31), `${'x'.repeat(32)} y`, 'ü'.repeat(32), 'x'.repeat(513)])
+      expect(faultsOf({ NORIGATE_OPERATOR_KEY: key })).toHaveLength(1);
+    expect(faultsOf({ NORIGATE_OPERATOR_KEY: 'x'.repeat(32) })).toEqual([]);
+  });
+
+  it('wants issuer, audience and keys of tokens together, and keys that nobody on the way can change', () => {
+    expect(faultsOf({ NORIGATE_JWT_ISSUER: 'https://issuer.example' })).toEqual([
+      'NORIGATE_JWT_ISSUER, NORIGATE_JWT_AUDIENCE, NORIGATE_JWT_JWKS go together; set are only NORIGATE_JWT_ISSUER.',
+    ]);
+    const jwt = { NORIGATE_JWT_ISSUER: 'https://issuer.example', NORIGATE_JWT_AUDIENCE: 'norigate' };
+    for (const keys of ['http://issuer.example/keys', '/no/such/file', 'https://'])
+      expect(faultsOf({ ...jwt, NORIGATE_JWT_JWKS: keys })[0]).toContain('NORIGATE_JWT_JWKS must be');
+    for (const keys of ['https://issuer.example/keys', 'http://127.0.0.1:9/keys', __filename])
+      expect(faultsOf({ ...jwt, NORIGATE_JWT_JWKS: keys })).toEqual([]);
   });
 
   it('never shows the value of a variable that it does not know', () => {

@@ -10,8 +10,9 @@ import type {
   WatchBatch,
 } from '../../proto/store';
 import { systemClock } from '../../src/core/clock';
+import { AppError } from '../../src/core/errors';
 import { makeSeededIds } from '../../src/core/ids';
-import { tenantScope } from '../../src/core/keyspace';
+import { keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
 import { ScopedStore } from '../../src/store/scoped-store';
 
 const nasty = [
@@ -103,6 +104,35 @@ describe(`tenancy (seed ${seed})`, () => {
     expect(seen.size).toBeGreaterThan(5_000);
   });
 
+  test('no key of a tenant meets one of the reserved scope, and no two of that meet, whatever tenants and keys are called', () => {
+    const { tenant, key, whole } = random(seed + 3);
+    const seen = new Map<string, string>();
+    const met: [string, string][] = [];
+    const note = (stored: Buffer, what: unknown): void => {
+      const [hex, text] = [stored.toString('hex'), JSON.stringify(what)];
+      if (seen.has(hex) && seen.get(hex) !== text) met.push([seen.get(hex)!, text]);
+      seen.set(hex, text);
+    };
+    for (let round = 0; round < 10_000; round += 1) {
+      const [name, life] = [tenant(), whole(3)];
+      const id = Buffer.concat([key(), Buffer.alloc(16)]).subarray(0, 16);
+      const inner = whole(2) === 0 ? key() : Buffer.concat([reservedScope, key()]);
+      note(Buffer.concat([tenantScope(name, life), inner]), ['own', name, life, inner.toString('hex')]);
+      const reserved: [Buffer, unknown][] = [
+        [keyspace.tenant(name), ['tenant', name]],
+        [keyspace.tenantGate(name), ['gate', name]],
+        [keyspace.apiKey(id), ['key', id.toString('hex')]],
+        [keyspace.apiKeyUse(id), ['use', id.toString('hex')]],
+        [keyspace.apiKeyHead(name, life), ['head', name, life]],
+        [keyspace.apiKeyOfTenant(name, life, id), ['listed', name, life, id.toString('hex')]],
+        [keyspace.tenantRemoval(name, life), ['removal', name, life]],
+      ];
+      for (const [stored, what] of reserved) note(Buffer.concat([reservedScope, stored]), what);
+    }
+    expect(met).toEqual([]);
+    expect(seen.size).toBeGreaterThan(10_000);
+  });
+
   test('no scope begins another', () => {
     const { tenant, whole } = random(seed + 1);
     const scopes = new Map(
@@ -111,7 +141,7 @@ describe(`tenancy (seed ${seed})`, () => {
         tenantScope(name, life),
       ]),
     );
-    const all = [...scopes.values()];
+    const all = [...scopes.values(), reservedScope];
     for (const one of all) {
       const begun = all.filter((other) => other.subarray(0, one.length).equals(one));
       expect(begun).toHaveLength(1);
@@ -198,6 +228,49 @@ describe(`tenancy (seed ${seed})`, () => {
       nowMs: 1,
     };
     await expect(store.read([{ start: Buffer.from('k') }])).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
+  test('a gate is read with every read and checked with every commit, and comes out of neither', async () => {
+    const inner = new RecordingStore();
+    const scope = tenantScope('a', 1);
+    const gate = { key: Buffer.from('gate'), revision: 7, refusal: () => new AppError('FORBIDDEN', 'shut') };
+    const store = new ScopedStore(inner, scope, gate);
+    const key = Buffer.from([0x10]);
+    const stored = Buffer.concat([scope, key]);
+    const entry = (of: Buffer, revision: number) => ({ key: of, value: Buffer.from('v'), revision, expiresAtMs: 0 });
+    const answer = (gateRevision: number) => ({
+      results: [
+        { entries: [entry(stored, 1)], more: false },
+        { entries: gateRevision === 0 ? [] : [entry(gate.key, gateRevision)], more: false },
+      ],
+      revision: 9,
+      nowMs: 1,
+    });
+    inner.answer = answer(7);
+    expect((await store.read([{ start: key }])).results).toEqual([{ entries: [entry(key, 1)], more: false }]);
+    expect(inner.reads).toEqual([{ start: stored }, { start: gate.key }]);
+    for (const otherwise of [0, 6, 8]) {
+      inner.answer = answer(otherwise);
+      await expect(store.read([{ start: key }])).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    }
+    const conflict = (entries: Conflict['entries']): Conflict => ({
+      kind: 'conflict',
+      entries,
+      marks: [],
+      revision: 9,
+      nowMs: 1,
+    });
+    inner.outcomes = [conflict([entry(stored, 3), entry(gate.key, 7)])];
+    const transaction = { checks: [{ key, revision: 1 }], writes: [] };
+    expect(await store.commit([transaction])).toEqual([conflict([entry(key, 3)])]);
+    expect(inner.commits[0]!.checks).toEqual([
+      { key: stored, revision: 1 },
+      { key: gate.key, revision: 7 },
+    ]);
+    for (const entries of [[entry(stored, 1)], [entry(stored, 1), entry(gate.key, 8)]]) {
+      inner.outcomes = [conflict(entries)];
+      expect(await store.commit([transaction])).toMatchObject([{ kind: 'failed', error: { code: 'FORBIDDEN' } }]);
+    }
   });
 
   test('a scope within a scope has both prefixes, its marks too', async () => {

@@ -1,6 +1,7 @@
 /** Stores with the faults that people make by hand, to show that the models find them. Each stands between a gateway and its store. */
 import type { CommitOutcome, Entry, Store, Transaction } from '../../../proto/store';
 import { isAppError } from '../../../src/core/errors';
+import { reservedScope } from '../../../src/core/keyspace';
 
 export type Breakage = (store: Store) => Store;
 
@@ -120,3 +121,78 @@ export const oneChangeACommit: Breakage = (store) =>
       yield { ...batch, changes };
     }
   });
+
+/** Forgets that a tenant has a gate where it writes. */
+export const uncheckedGate = changing((transaction) => ({
+  ...transaction,
+  checks: transaction.checks.filter(({ key }) => key[0] !== reservedScope[0] || isReserved(transaction)),
+}));
+
+/** Forgets that a tenant has a gate where it reads: answers as if it stood as it was first seen. */
+export const unreadGate: Breakage = (store) => {
+  const seen = new Map<string, Entry | undefined>();
+  return {
+    ...withCommit(store, (transactions, options) => store.commit(transactions, options)),
+    read: async (ranges, options) => {
+      const read = await store.read(ranges, options);
+      const isOfTenant = ranges.some(({ start }) => start[0] !== reservedScope[0]);
+      const results = read.results.map((result, index) => {
+        const { start } = ranges[index]!;
+        if (!isOfTenant || start[0] !== reservedScope[0]) return result;
+        const name = start.toString('latin1');
+        if (!seen.has(name)) seen.set(name, result.entries[0]);
+        const first = seen.get(name);
+        return { ...result, entries: first ? [first] : [] };
+      });
+      return { ...read, results };
+    },
+  };
+};
+
+/** Keeps all lives of a tenant in one place. */
+export const oneLife: Breakage = (store) => {
+  // The scope of a tenant: its byte, its id, two bytes that end it, the life in four.
+  const merged = (key: Buffer): Buffer => {
+    const end = key[0] === reservedScope[0] ? -1 : key.indexOf(Buffer.of(0, 1));
+    if (end < 0 || key.length < end + 6) return key;
+    return Buffer.concat([key.subarray(0, end + 2), Buffer.of(0, 0, 0, 1), key.subarray(end + 6)]);
+  };
+  const apart = <Keyed extends { readonly key: Buffer }>(keyed: Keyed, like: Buffer): Keyed => {
+    const end = like[0] === reservedScope[0] ? -1 : like.indexOf(Buffer.of(0, 1));
+    if (end < 0 || keyed.key[0] === reservedScope[0]) return keyed;
+    return { ...keyed, key: Buffer.concat([like.subarray(0, end + 6), keyed.key.subarray(end + 6)]) };
+  };
+  return {
+    ...withCommit(store, async (transactions) => {
+      const outcomes = await store.commit(
+        transactions.map((transaction) => ({
+          ...transaction,
+          checks: transaction.checks.map((check) => ({ ...check, key: merged(check.key) })),
+          writes: transaction.writes.map((write) => ({ ...write, key: merged(write.key) })),
+        })),
+      );
+      return outcomes.map((outcome, index) => {
+        const like = transactions[index]!.checks[0]?.key;
+        if (outcome.kind !== 'conflict' || !like) return outcome;
+        return { ...outcome, entries: outcome.entries.map((entry) => apart(entry, like)) };
+      });
+    }),
+    read: async (ranges, options) => {
+      const inOne = ranges.map(({ start, end, ...range }) => ({
+        ...range,
+        start: merged(start),
+        ...(end ? { end: merged(end) } : {}),
+      }));
+      const read = await store.read(inOne, options);
+      const results = read.results.map((result, index) => ({
+        ...result,
+        entries: result.entries.map((entry) => apart(entry, ranges[index]!.start)),
+      }));
+      return { ...read, results };
+    },
+  };
+};
+
+function isReserved({ writes }: Transaction): boolean {
+  return writes.some(({ key }) => key[0] === reservedScope[0]);
+}
