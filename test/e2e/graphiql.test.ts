@@ -66,6 +66,7 @@ describe('GraphiQL', () => {
         'key-value',
         'rate-limit',
         'session',
+        'tenant',
       ]);
       expect(await page.locator('[role=tab]').count()).toBe(tabs.length);
     },
