@@ -79,7 +79,7 @@ export interface BatchEnd {
 }
 
 /** Tries of one batch against writers of other gateways before its commands fail with CONTENTION. */
-export const batchTriesMax = 12;
+export const batchTriesMax = 24;
 const retryBackoff = { baseMs: 1, capMs: 50 };
 
 /** A state of the store that was read after every command of the batch was queued. */
