@@ -1,4 +1,5 @@
 /** Lanes over a toy pattern: registers that hold a number. */
+import { batchTriesMax } from '../../src/store/batch';
 import { AppError } from '../../src/core/errors';
 import type { Idempotency, Remembered } from '../../src/store/marks';
 import { Transact } from '../../src/store/transact';
@@ -204,7 +205,7 @@ describe('other gateways', () => {
     gateway.store.beforeCommit = async () => void (await otherWrites('a', (value += 1)));
     const running = gateway.transact.run(add('a', 1));
     await expect(world.until(running)).rejects.toEqual(failure('CONTENTION'));
-    expect(gateway.store.commits).toHaveLength(12);
+    expect(gateway.store.commits).toHaveLength(batchTriesMax);
     expect(await valueOf('a')).toBe(String(value));
     gateway.store.beforeCommit = undefined;
     expect(await outcomeOf(gateway.transact.run(add('a', 1)))).toBe(value + 1);
