@@ -57,7 +57,7 @@ describe('GraphiQL', () => {
     'opens with a tab for each pattern',
     async () => {
       const tabs = (await (await fetch(`${program.origin}/graphiql/tabs.json`)).json()) as { title: string }[];
-      expect(tabs.map((each) => each.title)).toEqual(['counter', 'cluster', 'key-value']);
+      expect(tabs.map((each) => each.title)).toEqual(['counter', 'cluster', 'election', 'key-value']);
       expect(await page.locator('[role=tab]').count()).toBe(tabs.length);
     },
     minute,
