@@ -77,7 +77,8 @@ const retryBackoff = { baseMs: 20, capMs: 500 } as const;
 const lookEveryMsMin = 500;
 const watchAgainMs = 500;
 
-const unknownLeader: CampaignStatus = { leadership: undefined, leader: undefined };
+/** A new object each time: what is made of a status for its subscriber is kept for as long as the status. */
+const unknownLeader = (): CampaignStatus => ({ leadership: undefined, leader: undefined });
 
 export class Campaigner {
   readonly #options: CampaignerOptions;
@@ -141,8 +142,8 @@ export class Campaigner {
     const next = this.#waiting.shift();
     // Timers may be late, as after a pause of the whole process.
     if (!next?.leadership || this.#clock.monotonicMs() < this.#heldUntilMs) return next;
-    this.#said = unknownLeader;
-    return unknownLeader;
+    this.#said = unknownLeader();
+    return this.#said;
   }
 
   #say(status: CampaignStatus): void {
@@ -160,7 +161,7 @@ export class Campaigner {
     this.#heldUntilMs = untilMs;
     this.#cancelGivingUp?.();
     const leftMs = untilMs - this.#clock.monotonicMs();
-    const giveUp = (): void => this.#say(unknownLeader);
+    const giveUp = (): void => this.#say(unknownLeader());
     this.#cancelGivingUp = leftMs > 0 ? this.#clock.after(leftMs, giveUp) : undefined;
     // The timer that was due may not have come yet.
     if (leftMs <= 0 && this.#said?.leadership) giveUp();
@@ -209,7 +210,7 @@ export class Campaigner {
       if (this.#failures === 0) this.#awaySinceMs = nowMs;
       this.#failures += 1;
       if (!passing.has(error.code) || nowMs - this.#awaySinceMs > awayMsMax) throw error;
-      if (!this.#said) this.#say(unknownLeader);
+      if (!this.#said) this.#say(unknownLeader());
       const backoff = { ...retryBackoff, capMs: Math.min(retryBackoff.capMs, leaseMs / 6) };
       this.#dueAt(nowMs + backoffDelayMs(this.#failures, backoff, this.#options.ids));
     }
@@ -221,7 +222,7 @@ export class Campaigner {
     const nowMs = this.#clock.monotonicMs();
     if (outcome.kind === 'leading') {
       // It ended again before its answer came.
-      if (this.#ended > revision) return this.#lost(unknownLeader);
+      if (this.#ended > revision) return this.#lost(unknownLeader());
       this.#reign = { token: outcome.lease.token, revision };
       this.#believeUntil(heldUntil({ sentAtMs, answeredAtMs: nowMs, leaseMs }));
       const leadership = leadershipOf(outcome.lease, settled);
@@ -313,7 +314,7 @@ export class Campaigner {
     const nowMs = this.#clock.monotonicMs();
     if (kind !== 'put') {
       this.#ended = revision;
-      if (this.#reign && revision > this.#reign.revision) this.#lost(unknownLeader);
+      if (this.#reign && revision > this.#reign.revision) this.#lost(unknownLeader());
       else this.#dueAt(nowMs);
       return;
     }

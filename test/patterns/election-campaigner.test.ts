@@ -413,6 +413,14 @@ describe('what a candidate says', () => {
     expect(await leaderOf()).toBeUndefined();
   });
 
+  it('is an object of its own, so that nothing is collected behind one that all share', async () => {
+    gateway.store.beforeCommit = away;
+    const [a, b] = [new Candidate('a'), new Candidate('b')];
+    await pass(100);
+    expect(a.items).toEqual(b.items);
+    expect(a.items[0]).not.toBe(b.items[0]);
+  });
+
   it('ends when the iteration is left, and resigns', async () => {
     for await (const { leadership } of gateway.elections.stand(
       { election: 'e', candidateId: 'a', leaseMs: 900 },
