@@ -1,5 +1,6 @@
 /** Chance and identity, passed in: outside this file nobody calls Math.random or the crypto generators. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { Hash, Hmac } from 'node:crypto';
 
 export interface Ids {
   /** A random (version 4) UUID. */
@@ -38,12 +39,17 @@ export function makeSeededIds(seed: number): Ids {
 
 /** SHA-256 of the parts, each preceded by its length, so that no two lists of parts meet. 32 bytes. */
 export function hashParts(...parts: readonly (string | Buffer)[]): Buffer {
-  const hash = createHash('sha256');
+  return digestOfParts(createHash('sha256'), parts);
+}
+
+/** The digest of the parts, each preceded by its length in 4 bytes. */
+export function digestOfParts(hash: Hash | Hmac, parts: readonly (string | Buffer)[]): Buffer {
   const length = Buffer.alloc(4);
   for (const part of parts) {
     const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
     length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
+    hash.update(length);
+    hash.update(bytes);
   }
   return hash.digest();
 }

@@ -246,12 +246,3 @@ export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { s
 export function accessRange(): { start: Buffer; end: Buffer } {
   return { start: familyRange('tenant').start, end: familyRange('apiKey').end };
 }
-
-/** The family of a key; undefined: none that is known. */
-export function familyOf(key: Buffer): FamilyName | undefined {
-  return familyNames.get(key[0] ?? -1);
-}
-
-const familyNames: ReadonlyMap<number, FamilyName> = new Map(
-  (Object.keys(families) as FamilyName[]).map((name) => [families[name].code, name]),
-);

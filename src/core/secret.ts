@@ -1,19 +1,13 @@
 /** Keyed hashes, and comparing what must not be guessed byte by byte. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { digestOfParts } from './ids';
 
 /** Gives the secret; throws UNAVAILABLE while it is not there yet. */
 export type SecretSource = () => Buffer;
 
 /** HMAC-SHA-256 of the parts, each preceded by its length, so that no two lists of parts meet. 32 bytes. */
 export function keyedHash(secret: Buffer, ...parts: readonly (string | Buffer)[]): Buffer {
-  const hash = createHmac('sha256', secret);
-  const length = Buffer.alloc(4);
-  for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-    length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
-  }
-  return hash.digest();
+  return digestOfParts(createHmac('sha256', secret), parts);
 }
 
 export function sha256(bytes: Buffer): Buffer {

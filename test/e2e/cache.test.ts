@@ -1,7 +1,7 @@
 /** The near cache over real processes: one storage tier, two gateways, writers on both, storage killed meanwhile. */
 import { until } from './support/collector';
-import { ensureBuilt, startProgram, temporaryDirectory } from './support/program';
 import type { Program } from './support/program';
+import { useTier } from './support/tier';
 
 interface Cached {
   readonly hit: boolean;
@@ -14,36 +14,7 @@ const put = `mutation($key: String!, $text: String!) {
   kvPut(input: { key: $key, value: { text: $text } }) { ... on KvPutSuccess { version } }
 }`;
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-const programs: Program[] = [];
-
-function start(args: readonly string[], environment: Record<string, string> = {}): Program {
-  const program = startProgram(directory.path, environment, args);
-  programs.push(program);
-  return program;
-}
-
-async function startStorage(): Promise<Program> {
-  const storage = start(['storage']);
-  await storage.logged('storage listens');
-  return storage;
-}
-
-async function startTwoGateways(): Promise<readonly [Program, Program]> {
-  const [first, second] = await Promise.all([1, 2].map(() => start(['gateway']).ready()));
-  for (const gateway of [first!, second!])
-    await until(async () => (await fetch(`${gateway.origin}/readyz`)).status === 200);
-  return [first!, second!];
-}
-
-beforeAll(ensureBuilt, 5 * minute);
-beforeEach(async () => {
-  directory = await temporaryDirectory();
-});
-afterEach(async () => {
-  await Promise.all(programs.splice(0).map((each) => each.destroy()));
-  await directory.remove();
-});
+const { startStorage, startTwoGateways } = useTier();
 
 async function cached(gateway: Program, key: string): Promise<Cached | undefined> {
   const { data } = await gateway.query(read, { key });

@@ -3,8 +3,8 @@ import { WebSocket } from 'ws';
 import { createClient } from 'graphql-ws';
 import { systemClock } from '../../src/core/clock';
 import { until } from './support/collector';
-import { ensureBuilt, startProgram, temporaryDirectory } from './support/program';
 import type { Program } from './support/program';
+import { useTier } from './support/tier';
 
 interface Decision {
   readonly allowed: boolean;
@@ -19,36 +19,7 @@ const check = `mutation($input: CheckRateLimitInput!) {
   checkRateLimit(input: $input) { allowed limit remaining resetAt retryAfterMs }
 }`;
 
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-const programs: Program[] = [];
-
-function start(args: readonly string[], environment: Record<string, string> = {}): Program {
-  const program = startProgram(directory.path, environment, args);
-  programs.push(program);
-  return program;
-}
-
-async function startStorage(): Promise<Program> {
-  const storage = start(['storage']);
-  await storage.logged('storage listens');
-  return storage;
-}
-
-async function startTwoGateways(environment: Record<string, string> = {}): Promise<readonly [Program, Program]> {
-  const [first, second] = await Promise.all([1, 2].map(() => start(['gateway'], environment).ready()));
-  for (const gateway of [first!, second!])
-    await until(async () => (await fetch(`${gateway.origin}/readyz`)).status === 200);
-  return [first!, second!];
-}
-
-beforeAll(ensureBuilt, 5 * minute);
-beforeEach(async () => {
-  directory = await temporaryDirectory();
-});
-afterEach(async () => {
-  await Promise.all(programs.splice(0).map((each) => each.destroy()));
-  await directory.remove();
-});
+const { startStorage, startTwoGateways } = useTier();
 
 async function decide(gateway: Program, input: Record<string, unknown>): Promise<Decision> {
   const { data, errors } = await gateway.query(check, { input });
