@@ -257,7 +257,7 @@ function makeContexts(parts: ContextParts): Contexts {
     // Each has a part of its own in the memory: no two lives of a tenant share one.
     const memoryScope = Buffer.concat([tenantScope(tenantId, 0), uint64((made += 1))]).toString('latin1');
     const patterns = makePatterns({
-      store: new TenantStore(store, { life, onOver: forget }),
+      store: new TenantStore(store, { life, quota: () => access.quotaOf(tenantId), onOver: forget }),
       memory,
       memoryScope,
       clock,
