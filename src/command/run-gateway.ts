@@ -201,9 +201,13 @@ function serverOptionsOf(
     connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
     slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
     requestLimit:
-      config.NORIGATE_RATE_LIMIT === undefined
+      config.NORIGATE_RATE_LIMIT === undefined && config.NORIGATE_RATE_LIMIT_PER_KEY === undefined
         ? undefined
-        : { limit: config.NORIGATE_RATE_LIMIT, windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS },
+        : {
+            tenantLimit: config.NORIGATE_RATE_LIMIT,
+            keyLimit: config.NORIGATE_RATE_LIMIT_PER_KEY,
+            windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS,
+          },
   };
 }
 
