@@ -28,6 +28,8 @@ import type { GatewayServer } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns, makeTenancy } from '../patterns/patterns';
+import type { RemovalProgress } from '../patterns/tenant-removal';
+import { makeProgressBars } from './progress-bars';
 import type { Patterns, Tenancy } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
 import type { ClientTls } from '../store/grpc-connection';
@@ -99,7 +101,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     report: reporterOf(metrics),
     serverSecret: secret,
     unknownExists: config.NORIGATE_AUTH === 'development',
-    reportRemoval: (progress) => logger.info(progress, 'removing the data of a deleted tenant'),
+    reportRemoval: removalReporter(logger),
   });
   // Other data than before: what was known of the old is void.
   grpcStore.onStoreReplaced(() => {
@@ -286,6 +288,17 @@ function makeContexts(parts: ContextParts): Contexts {
       return { tenantId, caller, requestId, patterns: patternsOf(tenantId), tenancy };
     },
     isBusy: () => [...tenants.keys()].some((tenantId) => tenants.get(tenantId)!.patterns.transact.depth > 0),
+  };
+}
+
+/** On a terminal as a bar, and in the log at the end; elsewhere in the log. */
+function removalReporter(logger: Logger): (progress: RemovalProgress) => void {
+  const showProgress = makeProgressBars(process.stderr);
+  return (progress) => {
+    const { tenantId, keysHeld, rowsRemoved, isDone } = progress;
+    const name = `removing tenant ${tenantId}`;
+    showProgress({ name, done: rowsRemoved, total: Math.max(keysHeld, rowsRemoved), unit: 'rows', isDone });
+    if (isDone || process.stderr.isTTY !== true) logger.info(progress, 'removing the data of a deleted tenant');
   };
 }
 
