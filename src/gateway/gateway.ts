@@ -19,7 +19,9 @@ import { Executor } from './executor';
 import { refuseForbidden } from './field-roles';
 import type { Operation } from './executor';
 import { Subscriptions } from './subscriptions';
-import type { OpenSubscription, RefusedSubscription } from './subscriptions';
+import type { OpenSubscription, RefusedSubscription, Subscriber } from './subscriptions';
+import { makeResumable, resumableFields } from './resumable';
+import type { Resumptions } from './resumable';
 import { RequestLimit } from './request-limit';
 import type { Admission, RequestLimitOptions } from './request-limit';
 import type { TrustedDocuments } from './trusted-documents';
@@ -36,6 +38,10 @@ export interface GatewayOptions {
   readonly makeContext: MakeContext;
   /** Requests that a tenant may send; left out: any number. */
   readonly requestLimit?: RequestLimitOptions | undefined;
+  /** Subscriptions that a tenant may have open here. */
+  readonly subscriptionsOfTenantMax: number;
+  /** Subscription fields that can be gone on with. Default: those of the contract. */
+  readonly resumptions?: Resumptions | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -58,6 +64,9 @@ export interface ExecutionRequest {
 
 export interface SubscriptionStart extends ExecutionRequest {
   readonly operationName: string | null | undefined;
+  readonly subscriber: Subscriber;
+  /** Where to go on, whatever the arguments say; undefined: none was sent. */
+  readonly lastEventId: string | undefined;
 }
 
 export class Gateway {
@@ -81,7 +90,9 @@ export class Gateway {
     this.makeContext = options.makeContext;
     this.#requestLimit = options.requestLimit && new RequestLimit(options.requestLimit);
     this.#authentication = options.authentication;
-    this.#subscriptions = new Subscriptions(this.executor, this.metrics);
+    const { schema, clock, metrics, resumptions = resumableFields, subscriptionsOfTenantMax: tenantMax } = options;
+    makeResumable(schema, resumptions);
+    this.#subscriptions = new Subscriptions({ executor: this.executor, resumptions, tenantMax, clock, metrics });
   }
 
   /** A name for a request, under which what it hides from its caller is logged. */
@@ -171,9 +182,9 @@ export class Gateway {
     }
   }
 
-  /** Ends every subscription. */
-  closeSubscriptions(): void {
-    this.#subscriptions.closeAll();
+  /** Ends every subscription, since this side goes away. */
+  stopSubscriptions(): void {
+    this.#subscriptions.stopAll();
   }
 
   #record(operation: Operation, result: ExecutionResult, startMs: number): void {
