@@ -250,6 +250,18 @@ export const settings = {
     '30000',
     'How long a subscriber may take nothing before it is ended with SLOW_CONSUMER.',
   ),
+  NORIGATE_TENANT_SUBSCRIPTIONS_MAX: setting(
+    'number',
+    whole(1, 10_000_000),
+    '10000',
+    'Subscriptions that a tenant may have open on a gateway, over WebSocket and server-sent events together; past it the new one is OVERLOADED.',
+  ),
+  NORIGATE_HEARTBEAT_MS: setting(
+    'milliseconds',
+    whole(100, 3_600_000),
+    '12000',
+    'Between signs of life on open connections: pings of WebSockets, comments of event streams. A socket that leaves a ping unanswered until the next is given up.',
+  ),
   NORIGATE_STORE_DEADLINE_MS: setting(
     'milliseconds',
     whole(50, 600_000),

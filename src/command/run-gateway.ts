@@ -175,6 +175,8 @@ function serverOptionsOf(
   | 'operationsPerSocketMax'
   | 'connectionsMax'
   | 'slowConsumerMs'
+  | 'heartbeatMs'
+  | 'subscriptionsOfTenantMax'
   | 'requestLimit'
 > {
   const { NORIGATE_TLS_CERT: cert, NORIGATE_TLS_KEY: key, NORIGATE_DOCUMENTS: documents } = config;
@@ -202,6 +204,8 @@ function serverOptionsOf(
     operationsPerSocketMax: config.NORIGATE_SUBSCRIPTIONS_MAX,
     connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
     slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
+    heartbeatMs: config.NORIGATE_HEARTBEAT_MS,
+    subscriptionsOfTenantMax: config.NORIGATE_TENANT_SUBSCRIPTIONS_MAX,
     requestLimit:
       config.NORIGATE_RATE_LIMIT === undefined && config.NORIGATE_RATE_LIMIT_PER_KEY === undefined
         ? undefined

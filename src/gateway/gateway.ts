@@ -20,7 +20,9 @@ import { FairTurns } from './fair-turns';
 import { refuseForbidden } from './field-roles';
 import type { Operation } from './executor';
 import { Subscriptions } from './subscriptions';
-import type { OpenSubscription, RefusedSubscription } from './subscriptions';
+import type { OpenSubscription, RefusedSubscription, Subscriber } from './subscriptions';
+import { makeResumable, resumableFields } from './resumable';
+import type { Resumptions } from './resumable';
 import { RequestLimit } from './request-limit';
 import type { Admission, RequestLimitOptions } from './request-limit';
 import type { TrustedDocuments } from './trusted-documents';
@@ -40,6 +42,10 @@ export interface GatewayOptions {
   readonly makeContext: MakeContext;
   /** Requests that a tenant and a key may send; left out: any number. */
   readonly requestLimit?: RequestLimitOptions | undefined;
+  /** Subscriptions that a tenant may have open here. */
+  readonly subscriptionsOfTenantMax: number;
+  /** Subscription fields that can be gone on with. Default: those of the contract. */
+  readonly resumptions?: Resumptions | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -62,6 +68,9 @@ export interface ExecutionRequest {
 
 export interface SubscriptionStart extends ExecutionRequest {
   readonly operationName: string | null | undefined;
+  readonly subscriber: Subscriber;
+  /** Where to go on, whatever the arguments say; undefined: none was sent. */
+  readonly lastEventId: string | undefined;
 }
 
 export class Gateway {
@@ -87,7 +96,9 @@ export class Gateway {
     this.#requestLimit = options.requestLimit && new RequestLimit(options.requestLimit);
     this.#authentication = options.authentication;
     this.#turns = new FairTurns({ clock: this.clock, ...turns });
-    this.#subscriptions = new Subscriptions(this.executor, this.metrics);
+    const { schema, clock, metrics, resumptions = resumableFields, subscriptionsOfTenantMax: tenantMax } = options;
+    makeResumable(schema, resumptions);
+    this.#subscriptions = new Subscriptions({ executor: this.executor, resumptions, tenantMax, clock, metrics });
   }
 
   /** A name for a request, under which what it hides from its caller is logged. */
@@ -183,9 +194,9 @@ export class Gateway {
     }
   }
 
-  /** Ends every subscription. */
-  closeSubscriptions(): void {
-    this.#subscriptions.closeAll();
+  /** Ends every subscription, since this side goes away. */
+  stopSubscriptions(): void {
+    this.#subscriptions.stopAll();
   }
 
   #record(operation: Operation, result: ExecutionResult, startMs: number): void {
