@@ -7,6 +7,7 @@ import type { RetentionOptions } from './engine';
 import { openLmdbEngine } from './engines/lmdb';
 import { makeMemoryEngine } from './engines/memory';
 import { LocalStore } from './local-store';
+import type { Portable } from './portable';
 
 export interface OpenStoreOptions {
   readonly engine: 'lmdb' | 'memory';
@@ -22,7 +23,7 @@ export interface OpenStoreOptions {
 }
 
 /** Throws UNAVAILABLE where the data belongs to another process, INTERNAL where it is damaged or of a later format. */
-export async function openStore(options: OpenStoreOptions): Promise<Store> {
+export async function openStore(options: OpenStoreOptions): Promise<Store & Portable> {
   const { engine: name, directory, clock, ids, address, retention, onFatal } = options;
   const kept = retention ? { retention } : {};
   const engine =

@@ -4,8 +4,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import type { Store } from '../../proto/store';
+import { refuseHalfImported } from '../../storage/backup/import-data';
 import { openStore } from '../../storage/open';
 import type { OpenStoreOptions } from '../../storage/open';
+import type { Portable } from '../../storage/portable';
 import { serveStore } from '../../storage/server';
 import type { ServerTls } from '../../storage/server';
 import type { Config } from '../config';
@@ -41,12 +43,14 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
     mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
     const store = await openSoon(options);
     lifecycle.onStop('data', () => store.close());
+    await refuseHalfImported(store);
     ensureSecret(config, options.ids);
     const tls = serverTlsOf(config);
     const server = await serveStore({
       store,
       address: config.storageAddress,
       clock: options.clock,
+      backup: { store, ids: options.ids },
       ...(tls && { tls }),
     });
     lifecycle.onStop('storage', () => server.stop(config.NORIGATE_STOP_DEADLINE_MS));
@@ -70,7 +74,7 @@ function serverTlsOf(config: Config): ServerTls | undefined {
 }
 
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
-async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store> {
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,
