@@ -40,6 +40,11 @@ export const limits = {
   rateLimitLogMax: 10_000,
   rateLimitMax: 2_147_483_647,
   rateLimitWindowMsMax: 31_622_400_000,
+  appendEventsMax: 100,
+  /** Ids, types, data and metadata of all events of one append: they are stored in one transaction. */
+  appendBytesMax: 1_000_000,
+  snapshotBytesMax: 1_000_000,
+  eventTypesMax: 100,
 } as const;
 
 /** Limits between the store's clients and the store. */
