@@ -83,6 +83,7 @@ function requireEvent(field: string, { eventId, type, data, metadata }: NewEvent
   if (eventId !== undefined) requireText(`${field}.eventId`, eventId, { bytesMax: limits.nameBytesMax });
   requireText(`${field}.type`, type, { bytesMax: limits.nameBytesMax });
   const rule = { bytesMax: limits.appendBytesMax, depthMax: limits.jsonDepthMax };
+  refuseNothing(`${field}.data`, data);
   return {
     eventId: eventId ?? makeId(),
     type,
@@ -96,7 +97,12 @@ function requireEvent(field: string, { eventId, type, data, metadata }: NewEvent
 export function requireSnapshot({ streamId, version, state }: SaveSnapshot): string {
   requireStreamId('input.streamId', streamId);
   requireInteger('input.version', version, { min: 1, max: integerMax });
+  refuseNothing('input.state', state);
   return requireJson('input.state', state, { bytesMax: limits.snapshotBytesMax, depthMax: limits.jsonDepthMax });
+}
+
+function refuseNothing(field: string, value: unknown): void {
+  if (value === null || value === undefined) throw invalidArgument(field, 'is null: there must be a value');
 }
 
 export function requireFilter({ types, streamPrefix }: EventFilter): void {

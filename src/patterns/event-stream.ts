@@ -12,7 +12,7 @@
  */
 import type { Store } from '../../proto/store';
 import type { Clock } from '../core/clock';
-import { invalidArgument } from '../core/errors';
+import { assertInvariant, invalidArgument } from '../core/errors';
 import type { Ids } from '../core/ids';
 import { families, keyspace } from '../core/keyspace';
 import { judgeFence, requireFenceKey } from '../store/fence';
@@ -154,10 +154,18 @@ export class Events {
     return readVersions(this.#store, streamId, versions);
   }
 
-  /** The events of an append that stood already. */
-  async standing({ streamId, version, count }: Appended): Promise<readonly Event[]> {
-    const query = { from: version - 1, limit: count };
-    const { events } = await readLiveEvents(this.#store, streamId, query);
+  /** The stream right after an append; as it is now, where the events stood already. */
+  async streamOf({ streamId, written }: Appended): Promise<EventStream> {
+    if (written) return written.stream;
+    const stream = await this.get(streamId);
+    assertInvariant(stream !== undefined, 'the head of a stream is never removed');
+    return stream;
+  }
+
+  /** The events of an append as they stand, those that were deleted since left out. */
+  async eventsOf({ streamId, version, count, written }: Appended): Promise<readonly Event[]> {
+    if (written) return written.events;
+    const { events } = await readLiveEvents(this.#store, streamId, { from: version - 1, limit: count });
     return events.filter((event) => event.version < version + count);
   }
 
