@@ -250,11 +250,29 @@ export const settings = {
     '30000',
     'How long a subscriber may take nothing before it is ended with SLOW_CONSUMER.',
   ),
+  NORIGATE_TENANT_SUBSCRIPTIONS_MAX: setting(
+    'number',
+    whole(1, 10_000_000),
+    '10000',
+    'Subscriptions that a tenant may have open on a gateway, over WebSocket and server-sent events together; past it the new one is OVERLOADED.',
+  ),
+  NORIGATE_HEARTBEAT_MS: setting(
+    'milliseconds',
+    whole(100, 3_600_000),
+    '12000',
+    'Between signs of life on open connections: pings of WebSockets, comments of event streams. A socket that leaves a ping unanswered until the next is given up.',
+  ),
   NORIGATE_STORE_DEADLINE_MS: setting(
     'milliseconds',
     whole(50, 600_000),
     '5000',
     'How long one operation on storage may take.',
+  ),
+  NORIGATE_WORKERS: setting(
+    'number',
+    whole(1, 64),
+    '1',
+    'Gateway processes that share the port, for machines with more cores; each is a gateway of its own.',
   ),
   NORIGATE_STOP_DEADLINE_MS: setting(
     'milliseconds',
@@ -274,11 +292,17 @@ export const settings = {
     '',
     'GraphQL requests of a tenant in NORIGATE_RATE_LIMIT_WINDOW_MS, over all gateways; past it 429 and RATE_LIMITED. Left out: any number.',
   ),
+  NORIGATE_RATE_LIMIT_PER_KEY: setting(
+    'number',
+    optional(whole(1, 2_147_483_647)),
+    '',
+    'GraphQL requests with one API key in NORIGATE_RATE_LIMIT_WINDOW_MS, likewise. Left out: any number.',
+  ),
   NORIGATE_RATE_LIMIT_WINDOW_MS: setting(
     'milliseconds',
     whole(1_000, dayMs),
     '60000',
-    'The time that NORIGATE_RATE_LIMIT counts in.',
+    'The time that NORIGATE_RATE_LIMIT and NORIGATE_RATE_LIMIT_PER_KEY count in.',
   ),
   NORIGATE_CACHE_ENTRIES_MAX: setting(
     'number',
@@ -390,8 +414,14 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     faults.push(`${jwt.join(', ')} go together; set are only ${jwtGiven.join(' and ')}.`);
   if (isGiven('NORIGATE_TLS_CERT') !== isGiven('NORIGATE_TLS_KEY'))
     faults.push('NORIGATE_TLS_CERT and NORIGATE_TLS_KEY go together; only one of them is set.');
-  if (isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') && !isGiven('NORIGATE_RATE_LIMIT'))
-    faults.push('NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT, the number of requests in that time.');
+  if (
+    isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') &&
+    !isGiven('NORIGATE_RATE_LIMIT') &&
+    !isGiven('NORIGATE_RATE_LIMIT_PER_KEY')
+  )
+    faults.push(
+      'NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT or NORIGATE_RATE_LIMIT_PER_KEY, the number of requests in that time.',
+    );
   if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
     faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
   return faults;

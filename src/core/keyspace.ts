@@ -6,7 +6,7 @@
  * Patterns see keys without the scope: `src/store/scoped-store.ts` alone adds and removes it.
  * What a caller chose comes last and raw where it may be long, so that 1,024 NUL bytes still fit an engine's key.
  */
-import { escaped, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
+import { escaped, escapedEnd, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
 
 /** What the change log keeps of a write: the value too, the key alone, or nothing. */
 export type History = 'value' | 'key' | 'none';
@@ -78,39 +78,39 @@ export const families = {
     holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
   },
   event: {
-    code: 0x70,
+    code: 0x80,
     history: 'none',
     holds: "An event: the family byte, the stream's id escaped, the event's version in 8 bytes.",
   },
   eventStream: {
-    code: 0x71,
+    code: 0x81,
     history: 'key',
     holds:
       "An event stream's head (its version, and through which version it was deleted): the family byte, then the stream's id, raw.",
   },
   eventTail: {
-    code: 0x72,
+    code: 0x82,
     history: 'key',
     holds: 'The position of the last event of the tenant, written by every append: the family byte.',
   },
   eventPlace: {
-    code: 0x73,
+    code: 0x83,
     history: 'none',
     holds:
       'Where the events of one append stand (stream, versions, types), for reading all streams in one order: the family byte, the position of the last of them in 8 bytes.',
   },
   eventId: {
-    code: 0x74,
+    code: 0x84,
     history: 'none',
     holds: "The version of the event with an id: the family byte, the stream's id escaped, the event's id, raw.",
   },
   eventSnapshot: {
-    code: 0x75,
+    code: 0x85,
     history: 'none',
     holds: "The newest snapshot of a stream: the family byte, then the stream's id, raw.",
   },
   eventSweep: {
-    code: 0x76,
+    code: 0x86,
     history: 'none',
     holds: "A deleted stream whose rows are still to be removed: the family byte, then the stream's id, raw.",
   },
@@ -150,6 +150,12 @@ export const families = {
     holds:
       "A removal of a deleted tenant's data, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
   },
+  tenantUsage: {
+    code: 0x67,
+    history: 'none',
+    holds:
+      "What is stored for one life of a tenant, written by storage alone, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -184,13 +190,26 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   apiKeyHead: false,
   apiKeyUse: false,
   tenantRemoval: false,
+  tenantUsage: false,
 };
+
+/** The bytes of the families whose rows are callers' records. */
+export const billedFamilies: ReadonlySet<number> = new Set(
+  (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
+);
 
 const tenantScopeCode = 0x54;
 
 /** The prefix of all keys of one life of a tenant. `incarnation` rises when a deleted tenant is made again. */
 export function tenantScope(tenantId: string, incarnation: number): Buffer {
   return Buffer.concat([Buffer.of(tenantScopeCode), escaped(tenantId), uint32(incarnation)]);
+}
+
+/** How many of a stored key's first bytes are a tenant's scope; 0: it is in none. */
+export function tenantScopeLength(key: Buffer): number {
+  if (key[0] !== tenantScopeCode) return 0;
+  const next = escapedEnd(key, 1);
+  return next > 0 && next + 4 <= key.length ? next + 4 : 0;
 }
 
 /** The prefix of what is kept about tenants: none of theirs begins with its byte, so that no tenant's id can name it. */
@@ -246,6 +265,8 @@ export const keyspace = {
   apiKeyUse: (id: Buffer): Buffer => familyKey('apiKeyUse', id),
   tenantRemoval: (tenantId: string, incarnation: number): Buffer =>
     familyKey('tenantRemoval', lifeOf(tenantId, incarnation)),
+  tenantUsage: (tenantId: string, incarnation: number): Buffer =>
+    familyKey('tenantUsage', lifeOf(tenantId, incarnation)),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

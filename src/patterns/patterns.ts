@@ -78,7 +78,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     kv,
     cache,
     cachedKv: {
-      put: (input) => cache.writing(input, () => kv.put(input)),
+      put: (input) => cache.writing(input, () => kv.put(input, 'cachePut')),
       delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
     },
     counters: new Counters({ store, transact, clock, ids }),
