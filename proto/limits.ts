@@ -45,6 +45,18 @@ export const limits = {
   appendBytesMax: 1_000_000,
   snapshotBytesMax: 1_000_000,
   eventTypesMax: 100,
+  vectorDimensionsMax: 4_096,
+  vectorIdBytesMax: 512,
+  /** Of either sign: sums of squares stay within what a 32-bit float holds. */
+  vectorNumberMax: 1e15,
+  vectorMetadataBytesMax: 32_768,
+  vectorMetadataDepthMax: 20,
+  vectorFilterBytesMax: 16_384,
+  vectorsOfBatchMax: 100,
+  /** Rows of one mutation with their keys, which are checked and written. */
+  vectorBatchBytesMax: 1_200_000,
+  vectorMatchesMax: 1_000,
+  vectorIndexesMax: 1_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

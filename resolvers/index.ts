@@ -16,6 +16,7 @@ import { NodeResolver } from './node';
 import { SessionResolver } from './session';
 import { RateLimitResolver } from './rate-limit';
 import { TenantResolver } from './tenant';
+import { VectorResolver } from './vector';
 
 export const resolverClasses = [
   NodeResolver,
@@ -37,4 +38,5 @@ export const resolverClasses = [
   ClusterResolver,
   SessionResolver,
   TenantResolver,
+  VectorResolver,
 ] as const;

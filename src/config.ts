@@ -335,6 +335,12 @@ export const settings = {
     '86400000',
     'How long an idempotencyKey is remembered.',
   ),
+  NORIGATE_VECTOR_MEMORY_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '1073741824',
+    'What the vector indexes of a storage process may take in memory; those not used for longest go first, and one that is larger is searched by reading all its rows.',
+  ),
   NORIGATE_LOG_LEVEL: setting(
     'trace | debug | info | warn | error | fatal | silent',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

@@ -27,6 +27,7 @@ import { ApiKeys } from './tenant-keys';
 import type { ServerSecret } from './tenant-keys';
 import { TenantRemovals } from './tenant-removal';
 import type { RemovalProgress } from './tenant-removal';
+import { Vectors } from './vector';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -62,6 +63,7 @@ export interface Patterns {
   readonly requestLimits: RateLimits;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
+  readonly vectors: Vectors;
   /** The lanes, for metrics. */
   readonly transact: Transact;
 }
@@ -90,6 +92,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
+    vectors: new Vectors({ store, transact, clock, ids }),
     transact,
   };
 }

@@ -68,6 +68,7 @@ describe('GraphiQL', () => {
         'rate-limit',
         'session',
         'tenant',
+        'vector',
       ]);
       expect(await page.locator('[role=tab]').count()).toBe(tabs.length);
     },
