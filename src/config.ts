@@ -296,11 +296,17 @@ export const settings = {
     '',
     'GraphQL requests of a tenant in NORIGATE_RATE_LIMIT_WINDOW_MS, over all gateways; past it 429 and RATE_LIMITED. Left out: any number.',
   ),
+  NORIGATE_RATE_LIMIT_PER_KEY: setting(
+    'number',
+    optional(whole(1, 2_147_483_647)),
+    '',
+    'GraphQL requests with one API key in NORIGATE_RATE_LIMIT_WINDOW_MS, likewise. Left out: any number.',
+  ),
   NORIGATE_RATE_LIMIT_WINDOW_MS: setting(
     'milliseconds',
     whole(1_000, dayMs),
     '60000',
-    'The time that NORIGATE_RATE_LIMIT counts in.',
+    'The time that NORIGATE_RATE_LIMIT and NORIGATE_RATE_LIMIT_PER_KEY count in.',
   ),
   NORIGATE_CACHE_ENTRIES_MAX: setting(
     'number',
@@ -471,8 +477,14 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     faults.push(`${jwt.join(', ')} go together; set are only ${jwtGiven.join(' and ')}.`);
   if (isGiven('NORIGATE_TLS_CERT') !== isGiven('NORIGATE_TLS_KEY'))
     faults.push('NORIGATE_TLS_CERT and NORIGATE_TLS_KEY go together; only one of them is set.');
-  if (isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') && !isGiven('NORIGATE_RATE_LIMIT'))
-    faults.push('NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT, the number of requests in that time.');
+  if (
+    isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') &&
+    !isGiven('NORIGATE_RATE_LIMIT') &&
+    !isGiven('NORIGATE_RATE_LIMIT_PER_KEY')
+  )
+    faults.push(
+      'NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT or NORIGATE_RATE_LIMIT_PER_KEY, the number of requests in that time.',
+    );
   if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
     faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
   faults.push(...embeddingFaults(values, isGiven));

@@ -204,9 +204,13 @@ function serverOptionsOf(
     connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
     slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
     requestLimit:
-      config.NORIGATE_RATE_LIMIT === undefined
+      config.NORIGATE_RATE_LIMIT === undefined && config.NORIGATE_RATE_LIMIT_PER_KEY === undefined
         ? undefined
-        : { limit: config.NORIGATE_RATE_LIMIT, windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS },
+        : {
+            tenantLimit: config.NORIGATE_RATE_LIMIT,
+            keyLimit: config.NORIGATE_RATE_LIMIT_PER_KEY,
+            windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS,
+          },
   };
 }
 
@@ -260,7 +264,7 @@ function makeContexts(parts: ContextParts): Contexts {
     // Each has a part of its own in the memory: no two lives of a tenant share one.
     const memoryScope = Buffer.concat([tenantScope(tenantId, 0), uint64((made += 1))]).toString('latin1');
     const patterns = makePatterns({
-      store: new TenantStore(store, { life, onOver: forget }),
+      store: new TenantStore(store, { life, quota: () => access.quotaOf(tenantId), onOver: forget }),
       memory,
       memoryScope,
       clock,

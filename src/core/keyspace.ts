@@ -6,7 +6,7 @@
  * Patterns see keys without the scope: `src/store/scoped-store.ts` alone adds and removes it.
  * What a caller chose comes last and raw where it may be long, so that 1,024 NUL bytes still fit an engine's key.
  */
-import { escaped, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
+import { escaped, escapedEnd, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
 
 /** What the change log keeps of a write: the value too, the key alone, or nothing. */
 export type History = 'value' | 'key' | 'none';
@@ -113,6 +113,12 @@ export const families = {
     holds:
       "A removal of a deleted tenant's data, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
   },
+  tenantUsage: {
+    code: 0x67,
+    history: 'none',
+    holds:
+      "What is stored for one life of a tenant, written by storage alone, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -140,13 +146,26 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   apiKeyHead: false,
   apiKeyUse: false,
   tenantRemoval: false,
+  tenantUsage: false,
 };
+
+/** The bytes of the families whose rows are callers' records. */
+export const billedFamilies: ReadonlySet<number> = new Set(
+  (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
+);
 
 const tenantScopeCode = 0x54;
 
 /** The prefix of all keys of one life of a tenant. `incarnation` rises when a deleted tenant is made again. */
 export function tenantScope(tenantId: string, incarnation: number): Buffer {
   return Buffer.concat([Buffer.of(tenantScopeCode), escaped(tenantId), uint32(incarnation)]);
+}
+
+/** How many of a stored key's first bytes are a tenant's scope; 0: it is in none. */
+export function tenantScopeLength(key: Buffer): number {
+  if (key[0] !== tenantScopeCode) return 0;
+  const next = escapedEnd(key, 1);
+  return next > 0 && next + 4 <= key.length ? next + 4 : 0;
 }
 
 /** The prefix of what is kept about tenants: none of theirs begins with its byte, so that no tenant's id can name it. */
@@ -194,6 +213,8 @@ export const keyspace = {
   apiKeyUse: (id: Buffer): Buffer => familyKey('apiKeyUse', id),
   tenantRemoval: (tenantId: string, incarnation: number): Buffer =>
     familyKey('tenantRemoval', lifeOf(tenantId, incarnation)),
+  tenantUsage: (tenantId: string, incarnation: number): Buffer =>
+    familyKey('tenantUsage', lifeOf(tenantId, incarnation)),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };

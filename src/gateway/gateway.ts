@@ -34,7 +34,7 @@ export interface GatewayOptions {
   readonly trustedDocuments: TrustedDocuments;
   readonly authentication: Authentication;
   readonly makeContext: MakeContext;
-  /** Requests that a tenant may send; left out: any number. */
+  /** Requests that a tenant and a key may send; left out: any number. */
   readonly requestLimit?: RequestLimitOptions | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -90,12 +90,12 @@ export class Gateway {
   }
 
   /**
-   * Counts a request of a tenant; undefined where requests have no limit, or the caller is of no tenant. Rejects with the store's
-   * failures.
+   * Counts a request of a tenant; undefined where nothing limits it, or the caller is of no tenant. Rejects with the store's failures.
    */
-  admit(caller: Caller, { requestId }: ErrorScene): Promise<Admission> | undefined {
+  admit(caller: Caller, { requestId }: ErrorScene): Promise<Admission | undefined> | undefined {
     if (caller.tenantId === '') return undefined;
-    return this.#requestLimit?.admit(this.makeContext(caller, requestId).patterns.requestLimits);
+    const { requestLimits } = this.makeContext(caller, requestId).patterns;
+    return this.#requestLimit?.admit(requestLimits, caller.apiKey?.id);
   }
 
   /** The source of the document that a request means. Throws where it names none, or one that may not be run. */

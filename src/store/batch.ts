@@ -288,8 +288,18 @@ class Batch {
     }
   }
 
-  /** A scope that is full of marks fails the commands that would add one; the others are decided again. */
+  /**
+   * A scope that is full of marks fails the commands that would add one; the others are decided again. Past a quota no command fails
+   * for the sake of another: half of them go at a time, down to the one that does not fit.
+   */
   #failFor(error: AppError): void {
+    if (error.code === 'QUOTA_EXCEEDED') {
+      const half = Math.ceil(this.#live.length / 2);
+      if (half === this.#live.length) this.#live[0]!.fail(error);
+      else this.leftOver = [...this.#live.slice(half), ...this.leftOver];
+      this.#live = half === this.#live.length ? [] : this.#live.slice(0, half);
+      return;
+    }
     if (error.code !== 'OVERLOADED' || !this.#live.some((job) => job.mark)) throw error;
     for (const job of this.#live) if (job.mark) job.fail(error);
     this.#live = this.#live.filter((job) => !job.mark);

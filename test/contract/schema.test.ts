@@ -57,7 +57,6 @@ const notBuiltYet: Readonly<Record<string, readonly string[]>> = {
     'CheckAndStoreDocumentInput*',
     'Deduplication*',
   ],
-  'quotas of tenants': ['Tenant.limits*', 'Tenant.usage*', 'TenantLimits*', 'TenantUsage*'],
 };
 
 const contract = buildSchema(readText('test/contract/contract.graphql'));
