@@ -7,6 +7,7 @@ import { fanout } from './fanout';
 import { hot } from './hot';
 import { increment } from './increment';
 import { memory } from './memory';
+import { quality } from './quality';
 import { reads } from './reads';
 import { recovery } from './recovery';
 import { store } from './store';
@@ -19,7 +20,7 @@ import type { Format } from './support/table';
 import { World } from './support/world';
 import { trivial } from './trivial';
 
-const benches: readonly Bench[] = [trivial, increment, hot, reads, store, fanout, memory, recovery];
+const benches: readonly Bench[] = [trivial, increment, hot, reads, store, fanout, memory, recovery, quality];
 
 const help = `Usage: npm run bench -- [NAME ...] [options]
 
