@@ -40,11 +40,6 @@ export const limits = {
   rateLimitLogMax: 10_000,
   rateLimitMax: 2_147_483_647,
   rateLimitWindowMsMax: 31_622_400_000,
-  appendEventsMax: 100,
-  /** Ids, types, data and metadata of all events of one append: they are stored in one transaction. */
-  appendBytesMax: 1_000_000,
-  snapshotBytesMax: 1_000_000,
-  eventTypesMax: 100,
   vectorDimensionsMax: 4_096,
   vectorIdBytesMax: 512,
   /** Of either sign: sums of squares stay within what a 32-bit float holds. */
@@ -57,6 +52,11 @@ export const limits = {
   vectorBatchBytesMax: 1_200_000,
   vectorMatchesMax: 1_000,
   vectorIndexesMax: 1_000,
+  appendEventsMax: 100,
+  /** Ids, types, data and metadata of all events of one append: they are stored in one transaction. */
+  appendBytesMax: 1_000_000,
+  snapshotBytesMax: 1_000_000,
+  eventTypesMax: 100,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -77,6 +77,24 @@ export const families = {
     history: 'none',
     holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
   },
+  vectorIndex: {
+    code: 0x70,
+    history: 'key',
+    holds:
+      "A vector index's head: the family byte, whose index it is in one byte, then the namespace, raw. With nobody's byte 0 and an owner's byte: how many there are.",
+  },
+  vector: {
+    code: 0x71,
+    history: 'key',
+    holds:
+      'A vector with its metadata: the family byte, whose index it is in one byte, the namespace escaped, the generation of the index in 6 bytes, the id, raw.',
+  },
+  vectorStamp: {
+    code: 0x72,
+    history: 'none',
+    holds:
+      'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
+  },
   event: {
     code: 0x80,
     history: 'none',
@@ -113,24 +131,6 @@ export const families = {
     code: 0x86,
     history: 'none',
     holds: "A deleted stream whose rows are still to be removed: the family byte, then the stream's id, raw.",
-  },
-  vectorIndex: {
-    code: 0x70,
-    history: 'key',
-    holds:
-      "A vector index's head: the family byte, whose index it is in one byte, then the namespace, raw. With nobody's byte 0 and an owner's byte: how many there are.",
-  },
-  vector: {
-    code: 0x71,
-    history: 'key',
-    holds:
-      'A vector with its metadata: the family byte, whose index it is in one byte, the namespace escaped, the generation of the index in 6 bytes, the id, raw.',
-  },
-  vectorStamp: {
-    code: 0x72,
-    history: 'none',
-    holds:
-      'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
   },
   // Of the reserved scope; the first three lie side by side, so that one range watches them.
   tenant: {
@@ -194,6 +194,9 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   requestLimit: false,
   electionFence: false,
   electionLease: false,
+  vectorIndex: false,
+  vector: true,
+  vectorStamp: false,
   event: true,
   eventStream: false,
   eventTail: false,
@@ -201,9 +204,6 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   eventId: false,
   eventSnapshot: false,
   eventSweep: false,
-  vectorIndex: false,
-  vector: true,
-  vectorStamp: false,
   tenant: false,
   tenantGate: false,
   apiKey: false,
@@ -286,6 +286,12 @@ export const keyspace = {
     familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
   rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
   requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
+  vectorIndex: (owner: VectorOwner, namespace: string): Buffer =>
+    familyKey('vectorIndex', Buffer.of(vectorOwners[owner]), namespace),
+  vectorIndexCount: (owner: VectorOwner): Buffer => familyKey('vectorIndex', Buffer.of(0, vectorOwners[owner])),
+  vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
+  vectorStamp: (life: VectorLife, writer: number): Buffer =>
+    Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
   event: (streamId: string, version: number): Buffer => familyKey('event', escaped(streamId), uint64(version)),
   /** Written by whatever changes the stream: the check of it guards all else that is kept of the stream. */
   eventStream: (streamId: string): Buffer => familyKey('eventStream', streamId),
@@ -294,12 +300,6 @@ export const keyspace = {
   eventId: (streamId: string, eventId: string): Buffer => familyKey('eventId', escaped(streamId), eventId),
   eventSnapshot: (streamId: string): Buffer => familyKey('eventSnapshot', streamId),
   eventSweep: (streamId: string): Buffer => familyKey('eventSweep', streamId),
-  vectorIndex: (owner: VectorOwner, namespace: string): Buffer =>
-    familyKey('vectorIndex', Buffer.of(vectorOwners[owner]), namespace),
-  vectorIndexCount: (owner: VectorOwner): Buffer => familyKey('vectorIndex', Buffer.of(0, vectorOwners[owner])),
-  vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
-  vectorStamp: (life: VectorLife, writer: number): Buffer =>
-    Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
   tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
   tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
   apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),

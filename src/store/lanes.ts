@@ -7,7 +7,7 @@
 import { storeLimits } from '../../proto/limits';
 import type { AppError } from '../core/errors';
 import type { Job } from './batch';
-import { Fifo } from './fifo';
+import { Fifo } from '../core/fifo';
 
 export interface Lane {
   readonly id: string;
