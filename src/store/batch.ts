@@ -40,7 +40,8 @@ export interface Settled<O> {
 /**
  * Rows of which whoever writes one writes the row `by` as well, which is never deleted: while that one stays as it was, so do they. They are
  * read in every batch, and again where `by` was found to have moved since, and the commit checks `by` alone. For commands
- * that look at more rows than a transaction has checks; a decision that looks at one looks at `by`.
+ * that look at more rows than a transaction has checks; a decision that looks at one looks at `by`. (Removing
+ * a row that decisions take for absent already is no writing.)
  */
 export interface Covered {
   readonly by: Buffer;
