@@ -211,7 +211,9 @@ export class Subscriptions {
   /** Why a subscription ends that was meant to go on, with where that would be. */
   #shown(thrown: unknown, { place, request }: Opened): ClientError {
     const failure = toAppError(thrown instanceof GraphQLError ? (thrown.originalError ?? thrown) : thrown);
-    const details = place === undefined ? failure.details : { resumeFrom: place, ...failure.details };
+    // What is gone cannot be gone on with.
+    const isPlaceGone = place === undefined || failure.code === 'HISTORY_GONE';
+    const details = isPlaceGone ? failure.details : { resumeFrom: place, ...failure.details };
     return toClientError(new AppError(failure.code, failure.message, { cause: failure, details }), request.scene);
   }
 
