@@ -268,6 +268,12 @@ export const settings = {
     '5000',
     'How long one operation on storage may take.',
   ),
+  NORIGATE_WORKERS: setting(
+    'number',
+    whole(1, 64),
+    '1',
+    'Gateway processes that share the port, for machines with more cores; each is a gateway of its own.',
+  ),
   NORIGATE_STOP_DEADLINE_MS: setting(
     'milliseconds',
     whole(0, 600_000),

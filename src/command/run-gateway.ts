@@ -50,6 +50,8 @@ export interface RunGatewayOptions {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What `/metrics` shows; left out: the metrics of this process. */
+  readonly showMetrics?: (() => Promise<string>) | undefined;
   readonly lifecycle: Lifecycle;
   /** Fields of an application; left out: none. */
   readonly extension?: GatewayServerOptions['extension'];
@@ -120,6 +122,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     authentication: await authenticationOf({ config, clock, tenancy }),
     makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
+    showMetrics: options.showMetrics,
     clock,
     ids,
     logger,

@@ -41,6 +41,8 @@ export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema' | 'o
   readonly heartbeatMs: number;
   /** Whether storage answers; asked for by /readyz. Resolves or rejects within about a second. */
   readonly isStorageReady: () => Promise<boolean>;
+  /** The text of `/metrics`; left out: that of this process. */
+  readonly showMetrics?: (() => Promise<string>) | undefined;
 }
 
 export interface GatewayServer {
@@ -186,7 +188,7 @@ class HttpGateway implements GatewayServer {
       }
       case '/metrics': {
         const { registry } = this.gateway.metrics;
-        return send(response, 200, registry.contentType, await registry.metrics());
+        return send(response, 200, registry.contentType, await (this.#options.showMetrics?.() ?? registry.metrics()));
       }
       case '/schema.graphql':
         if (!this.#options.allowIntrospection) throw new HttpRefusal(404, 'The schema is not shown here.');
