@@ -47,6 +47,10 @@ export interface ApplicationGateway {
 export async function createGateway(options: CreateGatewayOptions = {}): Promise<ApplicationGateway> {
   const environment = environmentOf(options.config ?? {});
   const config = readConfig(environment);
+  if (config.NORIGATE_WORKERS > 1)
+    throw new ConfigError([
+      `NORIGATE_WORKERS must be 1 in an application, whose process is one gateway; it is ${config.NORIGATE_WORKERS}.`,
+    ]);
   const logger = makeLogger({ level: config.NORIGATE_LOG_LEVEL, format: config.NORIGATE_LOG_FORMAT, name: 'gateway' });
   const lifecycle = new Lifecycle(systemClock);
   const stop = async (): Promise<void> => {

@@ -26,7 +26,7 @@ const typeDefs = `
   extend type Subscription { countdown(from: Int!): Int! }
 `;
 
-const extension = {
+const extension: SchemaExtension = {
   typeDefs,
   resolvers: {
     Upper: {
@@ -55,7 +55,7 @@ const extension = {
       },
     },
   },
-} as unknown as SchemaExtension;
+};
 
 describe('fields of an application', () => {
   let gateway: SampleGateway;
