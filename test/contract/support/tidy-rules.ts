@@ -55,6 +55,7 @@ export const layers: readonly Layer[] = [
     imports: ['core', 'config', 'proto', 'store', 'patterns', 'embedding', 'schema', 'resolvers', 'gateway', 'storage'],
   },
   { name: 'main', at: 'src/main.ts', imports: ['core', 'config', 'command'] },
+  { name: 'library', at: 'src/index.ts', imports: ['core', 'resolvers', 'gateway', 'command'] },
 ];
 
 const layerOf = (file: string): Layer | undefined =>
