@@ -10,6 +10,7 @@ import { hot } from './hot';
 import { increment } from './increment';
 import { memory } from './memory';
 import { patterns } from './patterns';
+import { quality } from './quality';
 import { reads } from './reads';
 import { recovery } from './recovery';
 import { store } from './store';
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   fanout,
   memory,
   recovery,
+  quality,
 ];
 
 const help = `Usage: npm run bench -- [NAME ...] [options]

@@ -18,7 +18,7 @@ import type { Logger, Metrics } from '../core/telemetry';
 import { uint64 } from '../core/tuple';
 import { makeAuthentication } from '../gateway/authentication';
 import type { Authentication } from '../gateway/authentication';
-import { BoundedMap } from '../gateway/bounded-map';
+import { BoundedMap } from '../core/bounded-map';
 import type { MakeContext } from '../gateway/gateway';
 import { makeVerifyJwt } from '../gateway/jwt';
 import type { VerifyJwt } from '../gateway/jwt';
@@ -40,6 +40,7 @@ import { makeTracedStore } from '../store/traced-store';
 import { TenantStore } from '../store/tenant-store';
 import type { ScopedLife } from '../store/tenant-store';
 import type { StoreObserver } from '../store/traced-store';
+import { makeEmbeddings } from './embeddings';
 import { secretSource } from './server-secret';
 
 export interface RunGatewayOptions {
@@ -113,6 +114,8 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     tenancy.access.reset();
   });
   metrics.measureWatchLag(() => store.lagMs());
+  const embeddings = makeEmbeddings({ config, clock, ids, logger });
+  lifecycle.onStop('embeddings', () => embeddings.close());
   const contexts = makeContexts({ config, store, clock, ids, metrics, grpcStore, secret, memory, tenancy });
   const server = await createGateway({
     ...serverOptionsOf(config),

@@ -127,6 +127,7 @@ describe('the examples', () => {
         'docs/applications.md',
         'docs/counters.md',
         'docs/elections.md',
+        'docs/events.md',
         'docs/graphql.md',
         'docs/inventory.md',
         'docs/key-value.md',
