@@ -15,6 +15,7 @@ export type {
 export type { RequestContext } from '../resolvers/context';
 export { Aggregates } from './aggregate/aggregates';
 export type { AggregatesOptions, CommandOptions } from './aggregate/aggregates';
+export { aggregatesOf, eventStoreOf } from './aggregate/pattern-store';
 export type { Aggregate, DomainEvent, Handled } from './aggregate/decider';
 export type {
   AppendResult,
