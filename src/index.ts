@@ -13,3 +13,15 @@ export type {
   SchemaExtension,
 } from './gateway/extend-schema';
 export type { RequestContext } from '../resolvers/context';
+export { Aggregates } from './aggregate/aggregates';
+export type { AggregatesOptions, CommandOptions } from './aggregate/aggregates';
+export { aggregatesOf, eventStoreOf } from './aggregate/pattern-store';
+export type { Aggregate, DomainEvent, Handled } from './aggregate/decider';
+export type {
+  AppendResult,
+  EventStore,
+  NewEvent,
+  RecordedEvent,
+  StoredSnapshot,
+  StreamPage,
+} from './aggregate/event-store';

@@ -153,7 +153,12 @@ describe('the examples', () => {
 });
 
 describe('applications', () => {
-  it.each(Object.entries(applications))('are shown by %s as they are', (page, file) => {
+  const shown = [
+    ...Object.entries(applications),
+    ['docs/applications.md', 'examples/bank-account/account.mjs'],
+  ] as const;
+
+  it.each(shown)('%s shows %s as it is', (page, file) => {
     expect(readText(page)).toContain(`\`\`\`js\n${readText(file)}\`\`\``);
   });
 });
