@@ -42,6 +42,11 @@ interface Waiter {
   readonly reject: (error: AppError) => void;
 }
 
+interface Pending {
+  readonly key: Buffer;
+  readonly since: Revision;
+}
+
 /** Keys and values of one page of the first reading. */
 const pageBytes = 262_144;
 /** Keys of one page where the index was read from its snapshot. */
@@ -56,8 +61,10 @@ const widenMax = 3;
 export class IndexFeed {
   readonly #options: IndexFeedOptions;
   readonly #stopping = new AbortController();
-  /** Changed rows that are not in the index yet, the oldest change first. */
-  readonly #pending = new Map<string, { readonly key: Buffer; readonly revision: Revision }>();
+  /** Rows that have changed since they were last read for the index, by the first of these changes, the oldest first. */
+  readonly #pending = new Map<string, Pending>();
+  /** Those that are on their way into the index: all of them older. */
+  #taken: readonly Pending[] = [];
   #waiters: Waiter[] = [];
   /** Every change through it was seen. */
   #position: Revision = 0;
@@ -216,15 +223,13 @@ export class IndexFeed {
 
   #notePending({ key, revision }: Change): void {
     const id = key.toString('latin1');
-    // To the end: the order is that of the changes.
-    this.#pending.delete(id);
-    this.#pending.set(id, { key, revision });
+    if (!this.#pending.has(id)) this.#pending.set(id, { key, since: revision });
   }
 
   get #appliedThrough(): Revision {
     if (!this.#isReady) return -1;
-    for (const { revision } of this.#pending.values()) return revision - 1;
-    return this.#position;
+    const [oldest = this.#pending.values().next().value] = this.#taken;
+    return oldest ? oldest.since - 1 : this.#position;
   }
 
   #applyAll(): void {
@@ -241,17 +246,21 @@ export class IndexFeed {
   }
 
   async #applySome(): Promise<void> {
-    const taken: (readonly [string, { readonly key: Buffer; readonly revision: Revision }])[] = [];
-    for (const each of this.#pending) if (taken.push(each) === rowsOfApply) break;
+    const taken: Pending[] = [];
+    for (const [id, each] of this.#pending) {
+      this.#pending.delete(id);
+      if (taken.push(each) === rowsOfApply) break;
+    }
+    this.#taken = taken;
     const found: Entry[] = [];
-    const keys = taken.map(([, { key }]) => key);
+    const keys = taken.map(({ key }) => key);
     for await (const entries of readRows(this.#options.store, keys)) found.push(...entries);
     const present = new Set(found.map(({ key }) => key.toString('latin1')));
     await this.#send(
       found,
       keys.filter((key) => !present.has(key.toString('latin1'))),
     );
-    for (const [id, change] of taken) if (this.#pending.get(id) === change) this.#pending.delete(id);
+    this.#taken = [];
   }
 
   async #send(entries: readonly Entry[], gone: readonly Buffer[]): Promise<void> {

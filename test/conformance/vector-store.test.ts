@@ -148,6 +148,24 @@ describe('an index', () => {
     expect(await strong).toEqual(['exact']);
   });
 
+  it('makes a strong search wait also where the row has changed once more meanwhile', async () => {
+    await insertMany(10);
+    const store = open();
+    await agrees(store);
+    const letOn: (() => void)[] = [];
+    made[0]!.beforeApply = () => new Promise((resolve) => letOn.push(resolve));
+    await committed(base, inserting({ exact: [9, 9, 9, 9, 9, 9] }));
+    await turns();
+    const answer = idsOf(store, { near: [9, 9, 9, 9, 9, 9], k: 1 });
+    await turns();
+    // What the search must see is on its way into the index; its row changes again.
+    await committed(base, inserting({ exact: [8, 8, 8, 8, 8, 8], other: randomVector() }));
+    await turns();
+    made[0]!.beforeApply = undefined;
+    for (const go of letOn) go();
+    expect(await answer).toEqual(['exact']);
+  });
+
   it('gives no row that is gone, and measures one that has changed as it is now', async () => {
     await insertMany(60);
     const store = open();
