@@ -188,8 +188,14 @@ export class VectorIndex {
     const parsed = filter === undefined ? undefined : (JSON.parse(filter) as MetadataFilter);
     if (parsed && Object.keys(parsed).length > 0) return this.#filtered(measured, wanted, parsed);
     if (wanted >= this.#slotOf.size) return this.#all();
-    const hits = [...this.#nearFlat(measured, wanted), ...(this.#graph?.search(measured, wanted) ?? [])];
-    return this.#propose(hits, false);
+    const flat = this.#nearFlat(measured, wanted);
+    const graph = this.#graph?.search(measured, wanted) ?? [];
+    // Past the last one that a part has named it may have others: those of the other part are not the next ones then.
+    const edge = Math.min(edgeOf(flat, this.#flat.size), edgeOf(graph, this.#graph?.size ?? 0));
+    return this.#propose(
+      [...flat, ...graph].filter(({ distance }) => distance <= edge),
+      false,
+    );
   }
 
   // --- searching ---------------------------------------------------------------------------------------------------
@@ -304,4 +310,9 @@ function lengthOf(vector: Float32Array): number {
   let sum = 0;
   for (let at = 0; at < vector.length; at += 1) sum += vector[at]! * vector[at]!;
   return Math.sqrt(sum);
+}
+
+/** How far a part of an index has been searched. */
+function edgeOf(hits: readonly SegmentHit[], size: number): number {
+  return hits.length < size ? (hits.at(-1)?.distance ?? -Infinity) : Infinity;
 }
