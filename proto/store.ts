@@ -6,6 +6,7 @@
  */
 import type { AppError } from '../src/core/errors';
 import type { History } from '../src/core/keyspace';
+import type { Quota } from '../src/core/usage';
 import type { VectorDistance } from '../src/core/vector-distance';
 
 /** A position in the history of the store; 0 stands before everything and means "absent" in a check. */
@@ -115,6 +116,11 @@ export interface Transaction {
   /** Whose marks these are: the scope's prefix, which has a limit on marks. Set by the scoped store. */
   readonly scope?: Buffer;
   /**
+   * What the scope may hold (`src/core/usage.ts`): a transaction that would make its keys or bytes more than that, and more than
+   * they are, fails with QUOTA_EXCEEDED. What is stored is counted with or without it.
+   */
+  readonly quota?: Quota;
+  /**
    * 16 bytes that name this try to write. Sent again with the same id (by a client that lost the answer), a transaction that
    * was applied answers as the first time and is not applied again. Remembered for at least 60 s, over restarts too.
    */
@@ -141,7 +147,7 @@ export interface Conflict {
   readonly nowMs: number;
 }
 
-/** Nothing was written, for a reason of this transaction alone (too large, too many marks) or of the disk (UNAVAILABLE). */
+/** Nothing was written, for a reason of this transaction alone (too large, too many marks, QUOTA_EXCEEDED) or of the disk (UNAVAILABLE). */
 export interface Failed {
   readonly kind: 'failed';
   readonly error: AppError;

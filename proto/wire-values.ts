@@ -4,6 +4,7 @@
  */
 import { AppError } from '../src/core/errors';
 import type { History } from '../src/core/keyspace';
+import type { Quota } from '../src/core/usage';
 import type { VectorDistance } from '../src/core/vector-distance';
 import { vectorBytes, vectorFrom } from '../src/core/vector-row';
 import type {
@@ -138,7 +139,9 @@ export type WireTransaction = {
   validUntilMs?: number | null;
   scope?: Buffer | null;
   attemptId?: Buffer | null;
+  quota?: WireQuota | null;
 };
+type WireQuota = { keysMax?: number | null; bytesMax?: number | null };
 export type WireOutcome = {
   kind?: 'committed' | 'conflict' | 'failed';
   committed: { revision: number; nowMs: number };
@@ -249,6 +252,7 @@ export function outTransaction(transaction: Transaction): object {
     validUntilMs: transaction.validUntilMs === undefined ? undefined : outNumber(transaction.validUntilMs),
     scope: transaction.scope,
     attemptId: transaction.attemptId,
+    quota: transaction.quota && outQuota(transaction.quota),
   };
 }
 
@@ -262,6 +266,21 @@ export function inTransaction(transaction: WireTransaction): Transaction {
     ...(isSent(transaction.validUntilMs) && { validUntilMs: inNumber(transaction.validUntilMs) }),
     ...(isSent(transaction.scope) && { scope: inBytes(transaction.scope) }),
     ...(isSent(transaction.attemptId) && { attemptId: inBytes(transaction.attemptId) }),
+    ...(isSent(transaction.quota) && { quota: inQuota(transaction.quota) }),
+  };
+}
+
+function outQuota({ keysMax, bytesMax }: Quota): object {
+  return {
+    keysMax: keysMax === undefined ? undefined : outNumber(keysMax),
+    bytesMax: bytesMax === undefined ? undefined : outNumber(bytesMax),
+  };
+}
+
+function inQuota({ keysMax, bytesMax }: WireQuota): Quota {
+  return {
+    ...(isSent(keysMax) && { keysMax: inNumber(keysMax) }),
+    ...(isSent(bytesMax) && { bytesMax: inNumber(bytesMax) }),
   };
 }
 

@@ -3,6 +3,13 @@ import { CacheResolver } from './cache';
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { ElectionResolver } from './election';
+import {
+  AppendEventsSuccessResolver,
+  DuplicateEventsResolver,
+  EventStreamFieldsResolver,
+  WrongExpectedVersionResolver,
+} from './event-fields';
+import { AllEventsResolver, EventStreamResolver } from './event-stream';
 import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } from './inventory';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
@@ -17,6 +24,12 @@ export const resolverClasses = [
   CounterResolver,
   IncrementCounterSuccessResolver,
   ElectionResolver,
+  EventStreamResolver,
+  AllEventsResolver,
+  EventStreamFieldsResolver,
+  AppendEventsSuccessResolver,
+  WrongExpectedVersionResolver,
+  DuplicateEventsResolver,
   InventoryResolver,
   InventoryItemResolver,
   ReservationLineResolver,

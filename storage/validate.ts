@@ -103,6 +103,10 @@ function validateTransaction(transaction: Transaction): void {
   if (transaction.validUntilMs !== undefined) {
     checkInteger('validUntilMs', transaction.validUntilMs, 0, Number.MAX_SAFE_INTEGER);
   }
+  for (const name of ['keysMax', 'bytesMax'] as const) {
+    const most = transaction.quota?.[name];
+    if (most !== undefined) checkInteger(`quota.${name}`, most, 0, Number.MAX_SAFE_INTEGER);
+  }
   if (transaction.attemptId !== undefined && transaction.attemptId.length !== attemptIdBytes) {
     throw invalidArgument('attemptId', `has ${transaction.attemptId.length} bytes, it must have ${attemptIdBytes}`);
   }

@@ -28,6 +28,8 @@ export const failureKinds = {
   NOT_FOUND: kind('NOT_FOUND', false),
   /** More requests than the gateway lets a tenant send; `details.retryAfterMs` says when to come back. */
   RATE_LIMITED: kind('RATE_LIMITED', true),
+  /** What a tenant's plan lets it store is used up: nothing was written. Details say which limit, and what is used. */
+  QUOTA_EXCEEDED: kind('QUOTA_EXCEEDED', false),
   /** An idempotency key that came before with another input. */
   IDEMPOTENCY_KEY_REUSED: kind('IDEMPOTENCY_KEY_REUSED', false),
   /** Writers of other gateways won every one of a bounded number of tries. Nothing was written. */

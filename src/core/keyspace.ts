@@ -6,7 +6,7 @@
  * Patterns see keys without the scope: `src/store/scoped-store.ts` alone adds and removes it.
  * What a caller chose comes last and raw where it may be long, so that 1,024 NUL bytes still fit an engine's key.
  */
-import { escaped, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
+import { escaped, escapedEnd, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
 
 /** What the change log keeps of a write: the value too, the key alone, or nothing. */
 export type History = 'value' | 'key' | 'none';
@@ -95,6 +95,43 @@ export const families = {
     holds:
       'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
   },
+  event: {
+    code: 0x80,
+    history: 'none',
+    holds: "An event: the family byte, the stream's id escaped, the event's version in 8 bytes.",
+  },
+  eventStream: {
+    code: 0x81,
+    history: 'key',
+    holds:
+      "An event stream's head (its version, and through which version it was deleted): the family byte, then the stream's id, raw.",
+  },
+  eventTail: {
+    code: 0x82,
+    history: 'key',
+    holds: 'The position of the last event of the tenant, written by every append: the family byte.',
+  },
+  eventPlace: {
+    code: 0x83,
+    history: 'none',
+    holds:
+      'Where the events of one append stand (stream, versions, types), for reading all streams in one order: the family byte, the position of the last of them in 8 bytes.',
+  },
+  eventId: {
+    code: 0x84,
+    history: 'none',
+    holds: "The version of the event with an id: the family byte, the stream's id escaped, the event's id, raw.",
+  },
+  eventSnapshot: {
+    code: 0x85,
+    history: 'none',
+    holds: "The newest snapshot of a stream: the family byte, then the stream's id, raw.",
+  },
+  eventSweep: {
+    code: 0x86,
+    history: 'none',
+    holds: "A deleted stream whose rows are still to be removed: the family byte, then the stream's id, raw.",
+  },
   // Of the reserved scope; the first three lie side by side, so that one range watches them.
   tenant: {
     code: 0x60,
@@ -131,6 +168,12 @@ export const families = {
     holds:
       "A removal of a deleted tenant's data, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
   },
+  tenantUsage: {
+    code: 0x67,
+    history: 'none',
+    holds:
+      "What is stored for one life of a tenant, written by storage alone, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -154,6 +197,13 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   vectorIndex: false,
   vector: true,
   vectorStamp: false,
+  event: true,
+  eventStream: false,
+  eventTail: false,
+  eventPlace: false,
+  eventId: false,
+  eventSnapshot: false,
+  eventSweep: false,
   tenant: false,
   tenantGate: false,
   apiKey: false,
@@ -161,8 +211,13 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   apiKeyHead: false,
   apiKeyUse: false,
   tenantRemoval: false,
+  tenantUsage: false,
 };
 
+/** The bytes of the families whose rows are callers' records. */
+export const billedFamilies: ReadonlySet<number> = new Set(
+  (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
+);
 /** Whose vectors these are: indexes of different owners never meet, whatever their names. Numbers are never used again. */
 export const vectorOwners = { caller: 1 } as const;
 
@@ -181,6 +236,13 @@ const tenantScopeCode = 0x54;
 /** The prefix of all keys of one life of a tenant. `incarnation` rises when a deleted tenant is made again. */
 export function tenantScope(tenantId: string, incarnation: number): Buffer {
   return Buffer.concat([Buffer.of(tenantScopeCode), escaped(tenantId), uint32(incarnation)]);
+}
+
+/** How many of a stored key's first bytes are a tenant's scope; 0: it is in none. */
+export function tenantScopeLength(key: Buffer): number {
+  if (key[0] !== tenantScopeCode) return 0;
+  const next = escapedEnd(key, 1);
+  return next > 0 && next + 4 <= key.length ? next + 4 : 0;
 }
 
 /** The prefix of what is kept about tenants: none of theirs begins with its byte, so that no tenant's id can name it. */
@@ -230,6 +292,14 @@ export const keyspace = {
   vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
   vectorStamp: (life: VectorLife, writer: number): Buffer =>
     Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
+  event: (streamId: string, version: number): Buffer => familyKey('event', escaped(streamId), uint64(version)),
+  /** Written by whatever changes the stream: the check of it guards all else that is kept of the stream. */
+  eventStream: (streamId: string): Buffer => familyKey('eventStream', streamId),
+  eventTail: (): Buffer => familyKey('eventTail'),
+  eventPlace: (lastPosition: number): Buffer => familyKey('eventPlace', uint64(lastPosition)),
+  eventId: (streamId: string, eventId: string): Buffer => familyKey('eventId', escaped(streamId), eventId),
+  eventSnapshot: (streamId: string): Buffer => familyKey('eventSnapshot', streamId),
+  eventSweep: (streamId: string): Buffer => familyKey('eventSweep', streamId),
   tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
   tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
   apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),
@@ -239,6 +309,8 @@ export const keyspace = {
   apiKeyUse: (id: Buffer): Buffer => familyKey('apiKeyUse', id),
   tenantRemoval: (tenantId: string, incarnation: number): Buffer =>
     familyKey('tenantRemoval', lifeOf(tenantId, incarnation)),
+  tenantUsage: (tenantId: string, incarnation: number): Buffer =>
+    familyKey('tenantUsage', lifeOf(tenantId, incarnation)),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };
@@ -279,6 +351,31 @@ export function stockMovementsRange(sku: string, beforeNumber?: number): { start
 /** The number that the key of a movement holds. */
 export function readStockMovementKey(key: Buffer): number {
   return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
+}
+
+/** Events of a stream with afterVersion < version <= throughVersion. */
+export function eventsRange(
+  streamId: string,
+  afterVersion: number,
+  throughVersion = Number.MAX_SAFE_INTEGER,
+): { start: Buffer; end: Buffer } {
+  const end = keyspace.event(streamId, throughVersion);
+  return { start: keyAfter(keyspace.event(streamId, afterVersion)), end: keyAfter(end) };
+}
+
+/** The version in the key of an event. */
+export function readEventKey(key: Buffer): number {
+  return readUint64(key, key.length - 8);
+}
+
+/** Appends with events behind a position. */
+export function eventPlacesRange(afterPosition: number): { start: Buffer; end: Buffer } {
+  return { start: keyAfter(keyspace.eventPlace(afterPosition)), end: familyRange('eventPlace').end };
+}
+
+/** The position of the last event of an append. */
+export function readEventPlaceKey(key: Buffer): number {
+  return readUint64(key, 1);
 }
 
 /** All API keys of one life of a tenant, of which the last 16 bytes are the id. */

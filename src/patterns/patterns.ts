@@ -14,6 +14,7 @@ import type { CacheBudget, CacheLimits } from './cache-entries';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Elections } from './election';
+import { Events } from './event-stream';
 import { Inventory } from './inventory';
 import { InventoryExpiry } from './inventory-expiry';
 import { Reservations } from './inventory-reservations';
@@ -54,6 +55,7 @@ export interface Patterns {
   readonly cachedKv: Pick<Kv, 'put' | 'delete'>;
   readonly counters: Counters;
   readonly elections: Elections;
+  readonly events: Events;
   readonly inventory: Inventory;
   readonly reservations: Reservations;
   readonly rateLimits: RateLimits;
@@ -78,11 +80,12 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     kv,
     cache,
     cachedKv: {
-      put: (input) => cache.writing(input, () => kv.put(input)),
+      put: (input) => cache.writing(input, () => kv.put(input, 'cachePut')),
       delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
     },
     counters: new Counters({ store, transact, clock, ids }),
     elections: new Elections({ store, transact, clock, ids }),
+    events: new Events({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
     reservations: new Reservations({ store, transact, ids, expiry }),
     rateLimits: new RateLimits({ store, transact }),

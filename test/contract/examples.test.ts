@@ -121,6 +121,7 @@ describe('the examples', () => {
         'README.md',
         'docs/counters.md',
         'docs/elections.md',
+        'docs/events.md',
         'docs/graphql.md',
         'docs/inventory.md',
         'docs/key-value.md',

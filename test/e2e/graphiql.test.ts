@@ -62,6 +62,7 @@ describe('GraphiQL', () => {
         'cache',
         'cluster',
         'election',
+        'event-stream',
         'inventory',
         'key-value',
         'rate-limit',
