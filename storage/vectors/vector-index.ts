@@ -5,7 +5,7 @@
  */
 import { MetricKind } from 'usearch';
 import { assertInvariant } from '../../src/core/errors';
-import { matchesFilter, parseMetadata } from '../../src/core/metadata-filter';
+import { compileFilter, parseMetadata } from '../../src/core/metadata-filter';
 import type { MetadataFilter } from '../../src/core/metadata-filter';
 import { vectorFrom } from '../../src/core/vector-row';
 import type { Json } from '../../src/core/json';
@@ -37,8 +37,7 @@ const membersOfLine = 5_000;
 /** Once there is a graph, as many may stay in the flat part: those that change often never reach it. */
 const flatRestMax = 512;
 const flatRestMin = 256;
-/** So many matches of a filter are all proposed: measuring their rows is quicker than looking for them in the graph. */
-const matchesMax = 2_000;
+const extraFactor = 1.5;
 /** What one search asks of the graph at most for the sake of a filter. */
 const graphFetchMax = 10_000;
 /** Of a search by 32-bit floats: those as near as this to the last one wanted are proposed too. */
@@ -184,7 +183,8 @@ export class VectorIndex {
   }
 
   search({ near, wanted, filter }: IndexQuery): Candidates {
-    const measured = this.#measured(near);
+    // A copy of its own: the library reads from the beginning of a buffer, wherever the view begins.
+    const measured = this.#measured(near.slice());
     const parsed = filter === undefined ? undefined : (JSON.parse(filter) as MetadataFilter);
     if (parsed && Object.keys(parsed).length > 0) return this.#filtered(measured, wanted, parsed);
     if (wanted >= this.#slotOf.size) return this.#all();
@@ -217,15 +217,16 @@ export class VectorIndex {
   }
 
   #filtered(near: Float32Array, wanted: number, filter: MetadataFilter): Candidates {
+    const matches = compileFilter(filter);
     const matching = new Set<number>();
-    for (const [slot, member] of this.#members.entries())
-      if (member && matchesFilter(filter, member.metadata)) matching.add(slot);
+    for (const [slot, member] of this.#members.entries()) if (member && matches(member.metadata)) matching.add(slot);
     const graph = this.#graph;
-    if (matching.size <= Math.max(matchesMax, wanted)) return this.#proposeAll(matching);
+    // As many more as do not match, and half as many again: matches may lie further away than others.
+    let fetch = Math.ceil(extraFactor * wanted * (this.#slotOf.size / Math.max(1, matching.size)));
+    // To measure the row of a match costs about what it costs to find one more in the graph.
+    if (matching.size <= Math.max(wanted, fetch)) return this.#proposeAll(matching);
     const flat = this.#measuredFlat(near, matching).slice(0, wanted);
     if (!graph || graph.size === 0) return this.#propose(flat, false);
-    // As many more as do not match, and half as many again: matches may lie further away than others.
-    let fetch = Math.ceil(1.5 * wanted * (this.#slotOf.size / matching.size));
     for (; fetch <= graphFetchMax; fetch *= 4) {
       const hits = graph.search(near, fetch).filter(({ slot }) => matching.has(slot));
       if (hits.length >= wanted) return this.#propose([...flat, ...hits.slice(0, wanted)], false);

@@ -1,7 +1,7 @@
 /** Search: the nearest rows of a namespace, measured exactly, as new as every commit acknowledged before. */
 import { limits } from '../../../proto/limits';
 import { makeSeededIds } from '../../../src/core/ids';
-import { matchesFilter } from '../../../src/core/metadata-filter';
+import { compileFilter } from '../../../src/core/metadata-filter';
 import type { MetadataFilter } from '../../../src/core/metadata-filter';
 import { distanceBetween } from '../../../src/core/vector-distance';
 import type { VectorDistance } from '../../../src/core/vector-distance';
@@ -165,7 +165,7 @@ export function describeSearches(suite: Suite): void {
         const filter: MetadataFilter | undefined = ids.fraction() < 0.5 ? { group: whole(6) } : undefined;
         const near = vector();
         const expected = [...model]
-          .filter(([, each]) => !filter || matchesFilter(filter, each.metadata))
+          .filter(([, each]) => !filter || compileFilter(filter)(each.metadata))
           .map(([id, each]) => ({
             id,
             at: distanceBetween(distance, Float32Array.from(near), Float32Array.from(each.vector)),
