@@ -40,6 +40,16 @@ export const limits = {
   rateLimitLogMax: 10_000,
   rateLimitMax: 2_147_483_647,
   rateLimitWindowMsMax: 31_622_400_000,
+  documentsOfBatchMax: 50,
+  titleBytesMax: 1_024,
+  contentBytesMax: 65_536,
+  productsOfBatchMax: 50,
+  descriptionBytesMax: 4_096,
+  recommendationsMax: 100,
+  /** Of a user: what a taste is made again from, and what counts as seen. */
+  interactionsKeptMax: 500,
+  interactionWeightMin: 0.000_001,
+  interactionWeightMax: 1_000_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -61,10 +61,13 @@ describe('GraphiQL', () => {
         'counter',
         'cache',
         'cluster',
+        'deduplication',
         'election',
         'inventory',
         'key-value',
         'rate-limit',
+        'recommendation',
+        'semantic-search',
         'session',
         'tenant',
       ]);
