@@ -12,6 +12,7 @@ import { SemanticSearchResolver } from './semantic-search';
 import { SessionResolver } from './session';
 import { RateLimitResolver } from './rate-limit';
 import { TenantResolver } from './tenant';
+import { VectorResolver } from './vector';
 
 export const resolverClasses = [
   NodeResolver,
@@ -30,4 +31,5 @@ export const resolverClasses = [
   ClusterResolver,
   SessionResolver,
   TenantResolver,
+  VectorResolver,
 ] as const;

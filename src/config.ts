@@ -272,11 +272,29 @@ export const settings = {
     '30000',
     'How long a subscriber may take nothing before it is ended with SLOW_CONSUMER.',
   ),
+  NORIGATE_TENANT_SUBSCRIPTIONS_MAX: setting(
+    'number',
+    whole(1, 10_000_000),
+    '10000',
+    'Subscriptions that a tenant may have open on a gateway, over WebSocket and server-sent events together; past it the new one is OVERLOADED.',
+  ),
+  NORIGATE_HEARTBEAT_MS: setting(
+    'milliseconds',
+    whole(100, 3_600_000),
+    '12000',
+    'Between signs of life on open connections: pings of WebSockets, comments of event streams. A socket that leaves a ping unanswered until the next is given up.',
+  ),
   NORIGATE_STORE_DEADLINE_MS: setting(
     'milliseconds',
     whole(50, 600_000),
     '5000',
     'How long one operation on storage may take.',
+  ),
+  NORIGATE_WORKERS: setting(
+    'number',
+    whole(1, 64),
+    '1',
+    'Gateway processes that share the port, for machines with more cores; each is a gateway of its own.',
   ),
   NORIGATE_STOP_DEADLINE_MS: setting(
     'milliseconds',
@@ -338,6 +356,12 @@ export const settings = {
     whole(60_000, 30 * dayMs),
     '86400000',
     'How long an idempotencyKey is remembered.',
+  ),
+  NORIGATE_VECTOR_MEMORY_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '1073741824',
+    'What the vector indexes of a storage process may take in memory; those not used for longest go first, and one that is larger is searched by reading all its rows.',
   ),
   NORIGATE_EMBEDDINGS: setting(
     'offline | hashed | openai',

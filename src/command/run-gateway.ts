@@ -29,6 +29,8 @@ import type { GatewayServer } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns, makeTenancy } from '../patterns/patterns';
+import type { RemovalProgress } from '../patterns/tenant-removal';
+import { makeProgressBars } from './progress-bars';
 import type { Patterns, Tenancy } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
 import type { ClientTls } from '../store/grpc-connection';
@@ -50,6 +52,8 @@ export interface RunGatewayOptions {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What `/metrics` shows; left out: the metrics of this process. */
+  readonly showMetrics?: (() => Promise<string>) | undefined;
   readonly lifecycle: Lifecycle;
 }
 
@@ -101,7 +105,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     report: reporterOf(metrics),
     serverSecret: secret,
     unknownExists: config.NORIGATE_AUTH === 'development',
-    reportRemoval: (progress) => logger.info(progress, 'removing the data of a deleted tenant'),
+    reportRemoval: removalReporter(logger),
   });
   // Other data than before: what was known of the old is void.
   grpcStore.onStoreReplaced(() => {
@@ -131,6 +135,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     authentication: await authenticationOf({ config, clock, tenancy }),
     makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
+    showMetrics: options.showMetrics,
     clock,
     ids,
     logger,
@@ -189,6 +194,8 @@ function serverOptionsOf(
   | 'operationsPerSocketMax'
   | 'connectionsMax'
   | 'slowConsumerMs'
+  | 'heartbeatMs'
+  | 'subscriptionsOfTenantMax'
   | 'requestLimit'
 > {
   const { NORIGATE_TLS_CERT: cert, NORIGATE_TLS_KEY: key, NORIGATE_DOCUMENTS: documents } = config;
@@ -216,6 +223,8 @@ function serverOptionsOf(
     operationsPerSocketMax: config.NORIGATE_SUBSCRIPTIONS_MAX,
     connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
     slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
+    heartbeatMs: config.NORIGATE_HEARTBEAT_MS,
+    subscriptionsOfTenantMax: config.NORIGATE_TENANT_SUBSCRIPTIONS_MAX,
     requestLimit:
       config.NORIGATE_RATE_LIMIT === undefined && config.NORIGATE_RATE_LIMIT_PER_KEY === undefined
         ? undefined
@@ -305,6 +314,17 @@ function makeContexts(parts: ContextParts): Contexts {
       return { tenantId, caller, requestId, patterns: patternsOf(tenantId), tenancy };
     },
     isBusy: () => [...tenants.keys()].some((tenantId) => tenants.get(tenantId)!.patterns.transact.depth > 0),
+  };
+}
+
+/** On a terminal as a bar, and in the log at the end; elsewhere in the log. */
+function removalReporter(logger: Logger): (progress: RemovalProgress) => void {
+  const showProgress = makeProgressBars(process.stderr);
+  return (progress) => {
+    const { tenantId, keysHeld, rowsRemoved, isDone } = progress;
+    const name = `removing tenant ${tenantId}`;
+    showProgress({ name, done: rowsRemoved, total: Math.max(keysHeld, rowsRemoved), unit: 'rows', isDone });
+    if (isDone || process.stderr.isTTY !== true) logger.info(progress, 'removing the data of a deleted tenant');
   };
 }
 

@@ -8,6 +8,8 @@ import { openStore } from '../../storage/open';
 import type { OpenStoreOptions } from '../../storage/open';
 import { serveStore } from '../../storage/server';
 import type { ServerTls } from '../../storage/server';
+import { ThreadIndexes } from '../../storage/vectors/thread-indexes';
+import { VectorStore } from '../../storage/vectors/vector-store';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { toAppError } from '../core/errors';
@@ -39,7 +41,12 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
   try {
     // The socket lies there too, whatever the engine.
     mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-    const store = await openSoon(options);
+    const store = new VectorStore({
+      store: await openSoon(options),
+      makeIndexes: () => new ThreadIndexes(),
+      clock: options.clock,
+      memoryBytesMax: config.NORIGATE_VECTOR_MEMORY_BYTES_MAX,
+    });
     lifecycle.onStop('data', () => store.close());
     ensureSecret(config, options.ids);
     const tls = serverTlsOf(config);

@@ -100,6 +100,24 @@ export const families = {
     history: 'none',
     holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
   },
+  vectorIndex: {
+    code: 0x70,
+    history: 'key',
+    holds:
+      "A vector index's head: the family byte, whose index it is in one byte, then the namespace, raw. With nobody's byte 0 and an owner's byte: how many there are.",
+  },
+  vector: {
+    code: 0x71,
+    history: 'key',
+    holds:
+      'A vector with its metadata: the family byte, whose index it is in one byte, the namespace escaped, the generation of the index in 6 bytes, the id, raw.',
+  },
+  vectorStamp: {
+    code: 0x72,
+    history: 'none',
+    holds:
+      'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
+  },
   // Of the reserved scope; the first three lie side by side, so that one range watches them.
   tenant: {
     code: 0x60,
@@ -166,6 +184,9 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   requestLimit: false,
   electionFence: false,
   electionLease: false,
+  vectorIndex: false,
+  vector: true,
+  vectorStamp: false,
   tenant: false,
   tenantGate: false,
   apiKey: false,
@@ -180,6 +201,18 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
 export const billedFamilies: ReadonlySet<number> = new Set(
   (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
 );
+/** Whose vectors these are: indexes of different owners never meet, whatever their names. Numbers are never used again. */
+export const vectorOwners = { caller: 1, document: 2, product: 3, fingerprint: 4 } as const;
+
+export type VectorOwner = keyof typeof vectorOwners;
+
+/** One life of a vector index. */
+export interface VectorLife {
+  readonly owner: VectorOwner;
+  readonly namespace: string;
+  /** Another one each time that the index is made. */
+  readonly generation: number;
+}
 
 const tenantScopeCode = 0x54;
 
@@ -206,6 +239,11 @@ function lifeOf(tenantId: string, incarnation: number): Buffer {
 function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): Buffer {
   const bytes = parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part));
   return Buffer.concat([Buffer.of(families[family].code), ...bytes]);
+}
+
+/** What the keys of all rows of one life of a vector index begin with. */
+function lifeKey(family: 'vector' | 'vectorStamp', { owner, namespace, generation }: VectorLife): Buffer {
+  return familyKey(family, Buffer.of(vectorOwners[owner]), escaped(namespace), uint48(generation));
 }
 
 /** The keys of each family, and how to read a caller's part back out of one. */
@@ -239,6 +277,12 @@ export const keyspace = {
     familyKey('fingerprintTail', escaped(namespace), uint48(generation)),
   rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
   requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
+  vectorIndex: (owner: VectorOwner, namespace: string): Buffer =>
+    familyKey('vectorIndex', Buffer.of(vectorOwners[owner]), namespace),
+  vectorIndexCount: (owner: VectorOwner): Buffer => familyKey('vectorIndex', Buffer.of(0, vectorOwners[owner])),
+  vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
+  vectorStamp: (life: VectorLife, writer: number): Buffer =>
+    Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
   tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
   tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
   apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),
@@ -307,4 +351,25 @@ export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { s
 /** What decides who is let in: records, gates and API keys of all tenants. */
 export function accessRange(): { start: Buffer; end: Buffer } {
   return { start: familyRange('tenant').start, end: familyRange('apiKey').end };
+}
+
+/** The heads of all vector indexes of an owner. */
+export function vectorIndexesRange(owner: VectorOwner): { start: Buffer; end: Buffer } {
+  return familyRange('vectorIndex', Buffer.of(vectorOwners[owner]));
+}
+
+/** All vectors, or all stamps, of one life of an index. */
+export function vectorLifeRange(family: 'vector' | 'vectorStamp', life: VectorLife): { start: Buffer; end: Buffer } {
+  const start = lifeKey(family, life);
+  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** The namespace in the key of an index's head. */
+export function readVectorIndexKey(key: Buffer): string {
+  return key.toString('utf8', 2);
+}
+
+/** The id in the key of a vector of this life. */
+export function readVectorKey(life: VectorLife, key: Buffer): string {
+  return key.toString('utf8', lifeKey('vector', life).length);
 }

@@ -33,8 +33,12 @@ export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema'>, Sc
   readonly operationsPerSocketMax: number;
   readonly connectionsMax: number;
   readonly slowConsumerMs: number;
+  /** Between signs of life on open subscriptions: pings of WebSockets, comments of event streams. */
+  readonly heartbeatMs: number;
   /** Whether storage answers; asked for by /readyz. Resolves or rejects within about a second. */
   readonly isStorageReady: () => Promise<boolean>;
+  /** The text of `/metrics`; left out: that of this process. */
+  readonly showMetrics?: (() => Promise<string>) | undefined;
 }
 
 export interface GatewayServer {
@@ -91,6 +95,7 @@ class HttpGateway implements GatewayServer {
       messageBytesMax: options.bodyBytesMax,
       operationsMax: options.operationsPerSocketMax,
       slowConsumerMs: options.slowConsumerMs,
+      heartbeatMs: options.heartbeatMs,
     });
     const settings = { keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 60_000 };
     const handler = (request: IncomingMessage, response: ServerResponse): void => this.#handle(request, response);
@@ -118,12 +123,14 @@ class HttpGateway implements GatewayServer {
   async stop(signal: AbortSignal): Promise<void> {
     this.#isDraining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.gateway.closeSubscriptions();
+    // Sockets first: a subscription that ends on an open one would be told that it is complete.
+    const socketsClosed = this.#webSockets.close(signal);
+    this.gateway.stopSubscriptions();
     this.#server.closeIdleConnections();
     const drop = (): void => this.#server.closeAllConnections();
     if (signal.aborted) drop();
     else signal.addEventListener('abort', drop, { once: true });
-    await this.#webSockets.close(signal);
+    await socketsClosed;
     await closed;
     signal.removeEventListener('abort', drop);
     await this.#graphqlHttp.stop();
@@ -175,7 +182,7 @@ class HttpGateway implements GatewayServer {
       }
       case '/metrics': {
         const { registry } = this.gateway.metrics;
-        return send(response, 200, registry.contentType, await registry.metrics());
+        return send(response, 200, registry.contentType, await (this.#options.showMetrics?.() ?? registry.metrics()));
       }
       case '/schema.graphql':
         if (!this.#options.allowIntrospection) throw new HttpRefusal(404, 'The schema is not shown here.');
@@ -214,7 +221,7 @@ function preflight(response: ServerResponse): void {
   send(response, 204, 'text/plain', '', {
     'access-control-allow-methods': 'GET, POST',
     'access-control-allow-headers':
-      'content-type, accept, authorization, x-tenant-id, apollographql-client-name, apollographql-client-version, apollo-require-preflight',
+      'content-type, accept, authorization, last-event-id, x-tenant-id, apollographql-client-name, apollographql-client-version, apollo-require-preflight',
     'access-control-max-age': '600',
   });
 }

@@ -30,6 +30,7 @@ import { ApiKeys } from './tenant-keys';
 import type { ServerSecret } from './tenant-keys';
 import { TenantRemovals } from './tenant-removal';
 import type { RemovalProgress } from './tenant-removal';
+import { Vectors } from './vector';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -71,6 +72,7 @@ export interface Patterns {
   readonly requestLimits: RateLimits;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
+  readonly vectors: Vectors;
   /** The lanes, for metrics. */
   readonly transact: Transact;
 }
@@ -88,7 +90,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     kv,
     cache,
     cachedKv: {
-      put: (input) => cache.writing(input, () => kv.put(input)),
+      put: (input) => cache.writing(input, () => kv.put(input, 'cachePut')),
       delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
     },
     counters: new Counters({ store, transact, clock, ids }),
@@ -102,6 +104,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
+    vectors: new Vectors({ store, transact, clock, ids }),
     transact,
   };
 }

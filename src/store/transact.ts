@@ -41,8 +41,8 @@ export interface Command<O> {
   readonly fresh?: readonly Buffer[];
   /** Committed by itself, so that its change shows as a change of its own. */
   readonly isSolo?: boolean;
-  /** Of records and rows the decision looks at revisions alone: their values are not read. */
-  readonly keysOnly?: boolean;
+  /** Of records and rows, or of rows alone, the decision looks at revisions only: their values are not read. */
+  readonly keysOnly?: boolean | 'rows';
   /** Pure: decides on what the view shows, writes through it, may be called again. */
   readonly decide: (view: View) => O;
   readonly remembered?: Remembered<O> | undefined;
@@ -108,7 +108,7 @@ export class Transact {
     return new Promise((resolve, reject) => {
       const job: Job = {
         keys: [...records, ...guards, ...rows],
-        bareKeys: keysOnly ? [...records, ...rows] : [],
+        bareKeys: keysOnly === 'rows' ? rows : keysOnly ? [...records, ...rows] : [],
         fresh,
         decide,
         mark,

@@ -30,7 +30,6 @@ const ofRequests = 'of a request that is no valid document, which the tests of t
 const unreachable: Readonly<Record<string, string>> = {
   'ErrorCode.WRONG_EXPECTED_VERSION': notYet,
   'ErrorCode.DUPLICATE_EVENTS': notYet,
-  'ErrorCode.DIMENSION_MISMATCH': notYet,
   'ErrorCode.QUOTA_EXCEEDED': 'needs a tenant that is full, which the tests of tenants fill',
   'ErrorCode.RATE_LIMITED': 'needs a gateway that limits its requests',
   'ErrorCode.UNAUTHENTICATED': 'depends on headers, not on the document',
@@ -635,6 +634,118 @@ const scenario: readonly Step[] = [
   { name: 'CacheNow', answers: { cacheStats: { size: 0, maxSize: 10_000, ttlMs: 60_000 } } },
   { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: true } },
   { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: false } },
+  // Vectors.
+  {
+    name: 'MakeVectorIndex',
+    variables: {
+      input: { namespace: 'v', dimensions: 2, distance: 'COSINE', indexType: 'BRUTE_FORCE', idempotencyKey: 'v' },
+    },
+    answers: {
+      vectorCreateIndex: { __typename: 'VectorIndex', distance: 'COSINE', indexType: 'BRUTE_FORCE', size: 0 },
+    },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'v', dimensions: 3 } },
+    answers: { vectorCreateIndex: { __typename: 'AlreadyExists', code: 'ALREADY_EXISTS', retryable: false } },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'w', dimensions: 1, distance: 'INNER_PRODUCT', indexType: 'HNSW' } },
+    answers: { vectorCreateIndex: { distance: 'INNER_PRODUCT', indexType: 'HNSW' } },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'x', dimensions: 1, distance: 'EUCLIDEAN' } },
+    answers: { vectorCreateIndex: { distance: 'EUCLIDEAN' } },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'y', dimensions: 0 } },
+    fails: 'BAD_USER_INPUT',
+  },
+  {
+    name: 'PutVectors',
+    variables: {
+      input: {
+        namespace: 'v',
+        vectors: [
+          { id: 'a', vector: [1, 0], metadata: { group: 1 } },
+          { id: 'b', vector: [0, 1] },
+        ],
+        idempotencyKey: 'v',
+      },
+    },
+    answers: { vectorInsert: { __typename: 'VectorInsertSuccess', inserted: 2, updated: 0 } },
+  },
+  {
+    name: 'PutVectors',
+    variables: { input: { namespace: 'v', vectors: [{ id: 'a', vector: [1] }] } },
+    answers: {
+      vectorInsert: {
+        __typename: 'DimensionMismatch',
+        code: 'DIMENSION_MISMATCH',
+        retryable: false,
+        expected: 2,
+        actual: 1,
+      },
+    },
+  },
+  {
+    name: 'PutVectors',
+    variables: { input: { namespace: 'missing', vectors: [{ id: 'a', vector: [1] }] } },
+    answers: { vectorInsert: missing },
+  },
+  {
+    name: 'NearVector',
+    variables: { namespace: 'v', near: { vector: [2, 0] }, consistency: 'STRONG' },
+    answers: {
+      vectorSearch: {
+        matches: [
+          { id: 'a', distance: 0, vector: [1, 0], metadata: { group: 1 } },
+          { id: 'b', distance: 1, metadata: null },
+        ],
+      },
+    },
+  },
+  {
+    name: 'NearVector',
+    variables: { namespace: 'v', near: { id: 'a' }, k: 1, consistency: 'EVENTUAL' },
+    answers: { vectorSearch: { matches: [{ id: 'b' }] } },
+  },
+  {
+    name: 'NearStored',
+    variables: { namespace: 'v', near: { id: 'b' }, filter: { group: 1 } },
+    answers: { vectorSearch: { matches: [{ id: 'a', distance: 1 }] } },
+  },
+  { name: 'NearStored', variables: { namespace: 'v', near: { id: 'c' } }, fails: 'NOT_FOUND' },
+  { name: 'NearVector', variables: { namespace: 'v', near: { vector: [1] } }, fails: 'DIMENSION_MISMATCH' },
+  { name: 'NearVector', variables: { namespace: 'v', near: { vector: [1, 0] }, k: 0 }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'OneVector',
+    variables: { namespace: 'v', id: 'a' },
+    answers: { vectorGet: { id: 'a', vector: [1, 0], metadata: { group: 1 } } },
+  },
+  { name: 'OneVector', variables: { namespace: 'v', id: 'c' }, answers: { vectorGet: null } },
+  { name: 'OneVectorIndex', variables: { namespace: 'v' }, answers: { vectorIndex: { dimensions: 2, size: 2 } } },
+  { name: 'OneVectorIndex', variables: { namespace: 'missing' }, answers: { vectorIndex: null } },
+  {
+    name: 'ListVectorIndexes',
+    answers: { vectorIndexes: [{ namespace: 'v', size: 2 }, { namespace: 'w', size: 0 }, { namespace: 'x' }] },
+  },
+  {
+    name: 'RemoveVector',
+    variables: { input: { namespace: 'v', id: 'a', idempotencyKey: 'v' } },
+    answers: { vectorDelete: true },
+  },
+  { name: 'RemoveVector', variables: { input: { namespace: 'v', id: 'a' } }, answers: { vectorDelete: false } },
+  {
+    name: 'DropVectorIndex',
+    variables: { input: { namespace: 'v', idempotencyKey: 'v' } },
+    answers: { vectorDropIndex: true },
+  },
+  { name: 'DropVectorIndex', variables: { input: { namespace: 'v' } }, answers: { vectorDropIndex: false } },
+  { name: 'NearVector', variables: { namespace: 'v', near: { vector: [2, 0] } }, fails: 'NOT_FOUND' },
   // Tenants, which are the same for all callers: those of an earlier run go first.
   { name: 'EndTenant', variables: { id: 'shop' } },
   {

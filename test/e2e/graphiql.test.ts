@@ -70,6 +70,7 @@ describe('GraphiQL', () => {
         'semantic-search',
         'session',
         'tenant',
+        'vector',
       ]);
       expect(await page.locator('[role=tab]').count()).toBe(tabs.length);
     },

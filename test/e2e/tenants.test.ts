@@ -1,6 +1,8 @@
 /** Tenants as their people meet them: two gateways on one storage process, credentials over HTTP and WebSocket, and the end of a tenant. */
 import { createSign, generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -333,6 +335,44 @@ describe('where credentials are required', () => {
       const isDone = ({ log }: Program): boolean =>
         log.items.some((line) => line['tenantId'] === 'large' && line['isDone'] === true);
       await until(() => gateways.some(isDone) || isDone(dying));
+    },
+    minute,
+  );
+});
+
+describe('keys of an issuer that lie behind a URL', () => {
+  it(
+    'are fetched when a token comes, and while they cannot be had a token is UNAVAILABLE',
+    async () => {
+      await makeTenant('url');
+      const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' };
+      let isUp = false;
+      let fetches = 0;
+      const issuer = createServer((_, response) => {
+        fetches += 1;
+        response.statusCode = isUp ? 200 : 500;
+        response.setHeader('content-type', 'application/json').end(isUp ? JSON.stringify({ keys: [jwk] }) : '{}');
+      });
+      await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`;
+      const [gateway] = await startGateways(1, { ...settings, NORIGATE_JWT_JWKS: url });
+      try {
+        const right = token({ claims: { tenant: 'url', role: 'WRITER' } });
+        expect(codeOf(await ask(gateway!, right, put, { key: 'k' }))).toBe('UNAVAILABLE');
+        isUp = true;
+        await until(async () => codeOf(await ask(gateway!, right, put, { key: 'k' })) === undefined);
+        expect((await ask(gateway!, right, '{ tenant { tenantId } }')).data).toEqual({ tenant: { tenantId: 'url' } });
+        const before = fetches;
+        const foreign = token({ claims: { tenant: 'url' }, header: { kid: 'another' } });
+        for (let again = 0; again < 10; again += 1)
+          expect(codeOf(await ask(gateway!, foreign, get, { key: 'k' }))).toBe('UNAUTHENTICATED');
+        // Whoever sends tokens of keys that nobody knows must not make the gateway ask the issuer each time.
+        expect(fetches - before).toBeLessThanOrEqual(1);
+      } finally {
+        await gateway!.destroy();
+        issuer.closeAllConnections();
+        await new Promise((resolve) => issuer.close(resolve));
+      }
     },
     minute,
   );

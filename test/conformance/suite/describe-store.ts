@@ -11,6 +11,7 @@ import { describeLimits } from './limits';
 import { describeMarks } from './marks';
 import { describeRaces } from './races';
 import { describeReads } from './read';
+import { describeSearches } from './search';
 import { describeWatches } from './watch';
 
 /** Something that a store cannot do, and why. */
@@ -54,5 +55,6 @@ export function describeStore(name: string, makeFixture: MakeFixture, { cannot =
     describeLimits(suite);
     describeLifecycle(suite);
     describeRaces(suite);
+    describeSearches(suite);
   });
 }

@@ -73,7 +73,10 @@ function checkFaults({ id, content, sent }: Checked, timeline: readonly Map<stri
   const meanwhile = timeline.slice(Math.max(0, from.step - 1), to.step + 1);
   if (stored === isDuplicate) return [`${id} is both or neither of stored and duplicate`];
   if (stored) {
-    return meanwhile.some((texts) => texts.get(id) === content) ? [] : [`${id} (${content}) was said to be stored`];
+    // Of two texts of one id in one commit, the first is never seen.
+    const hasChanged = meanwhile.some((texts, step) => step > 0 && texts.get(id) !== meanwhile[step - 1]!.get(id));
+    const isThere = meanwhile.some((texts) => texts.get(id) === content);
+    return isThere || hasChanged ? [] : [`${id} (${content}) was said to be stored`];
   }
   const wasThere = meanwhile.some((texts) => {
     const other = texts.get(duplicateOf!);
