@@ -60,7 +60,7 @@ export const limits = {
   recommendationsMax: 100,
   /** Of a user: what a taste is made again from, and what counts as seen. */
   interactionsKeptMax: 500,
-  interactionWeightMin: 0.000_001,
+  interactionWeightMin: 0.001,
   interactionWeightMax: 1_000_000,
 } as const;
 

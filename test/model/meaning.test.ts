@@ -9,9 +9,9 @@ jest.setTimeout(60_000);
 
 describe('meaning', () => {
   it('stores no two fingerprints that are near, whoever comes at the same time', () =>
-    holdsForSeeds(70, runDuplicates));
-  it('keeps text, metadata and vector of a document together', () => holdsForSeeds(70, runDocuments));
-  it('counts every interaction once, whatever is lost and sent again', () => holdsForSeeds(70, runTastes));
+    holdsForSeeds(25, runDuplicates));
+  it('keeps text, metadata and vector of a document together', () => holdsForSeeds(30, runDocuments));
+  it('counts every interaction once, whatever is lost and sent again', () => holdsForSeeds(50, runTastes));
 });
 
 describe('the model finds', () => {

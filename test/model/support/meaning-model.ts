@@ -108,6 +108,7 @@ export async function runDocuments(seed: number, breakage?: Breakage): Promise<s
   const { chance, store } = simulation;
   const faults: string[] = [];
   const searches: Searched[] = [];
+  const removals: { readonly id: string; readonly from: number; readonly to: number }[] = [];
   const timeline: Map<string, string>[] = [new Map()];
   let versions = 0;
   const batches: { content: string; ids: readonly string[]; isAnswered: boolean }[] = [];
@@ -126,6 +127,11 @@ export async function runDocuments(seed: number, breakage?: Breakage): Promise<s
         ? await simulation.untilAnswered(({ semanticSearch }) => semanticSearch.index(input))
         : [await simulation.once(({ semanticSearch }) => semanticSearch.index(input))];
     batch.isAnswered = sent.some(({ result }) => result.kind === 'answered');
+  };
+  const remove = async (id: string): Promise<void> => {
+    const { from, to, result } = await simulation.once(({ semanticSearch }) => semanticSearch.delete(id, collection));
+    // What was lost on its way may still arrive.
+    removals.push({ id, from: from.step, to: result.kind === 'answered' ? to.step : Infinity });
   };
   const search = async (): Promise<void> => {
     const { from, to, result } = await simulation.once(({ semanticSearch }) =>
@@ -146,8 +152,7 @@ export async function runDocuments(seed: number, breakage?: Breakage): Promise<s
     for (let round = 0; round < 4; round += 1) {
       const dice = chance.fraction();
       if (dice < 0.45) await index();
-      else if (dice < 0.6)
-        await simulation.once(({ semanticSearch }) => semanticSearch.delete(chance.pick(ids), collection));
+      else if (dice < 0.6) await remove(chance.pick(ids));
       else await search();
     }
   });
@@ -164,9 +169,13 @@ export async function runDocuments(seed: number, breakage?: Breakage): Promise<s
   for (const { content, ids: own, isAnswered } of batches) {
     const seen = timeline.map((texts) => own.filter((id) => texts.get(id) === content).length);
     const first = seen.findIndex((count) => count > 0);
-    // Of two batches in one commit, the second may take the place of a part of the first, or of all of it.
+    // Of several commands in one commit, a later one may take back a part of what an earlier one did, or all of it.
     const isReplaced = (step: number): boolean =>
-      own.every((id) => timeline[step]!.get(id) === content || timeline[step]!.get(id) !== timeline[step - 1]?.get(id));
+      own.every((id) => {
+        const [before, now] = [timeline[step - 1]?.get(id), timeline[step]!.get(id)];
+        const isRemoved = removals.some((each) => each.id === id && each.from <= step && step <= each.to + 1);
+        return now === content || now !== before || (now === undefined && isRemoved);
+      });
     if (first >= 0 && !isReplaced(first)) faults.push(`the batch ${content} came in parts`);
     if (first < 0 && isAnswered && !timeline.some((_, step) => step > 0 && isReplaced(step)))
       faults.push(`the batch ${content} was acknowledged and never stood`);
