@@ -35,7 +35,6 @@ import {
   isOutdated,
   remakeTaste,
 } from './recommendation-taste';
-import type { Taste } from './recommendation-taste';
 
 export type Product = NewProduct;
 

@@ -14,7 +14,7 @@ import type { Clock } from '../core/clock';
 import { decodeRecord, encodeRecord } from '../core/codec';
 import type { EmbeddingProvider } from '../core/embedding';
 import type { Ids } from '../core/ids';
-import { requireInteger, requireText } from '../core/input';
+import { requireInteger } from '../core/input';
 import type { Json } from '../core/json';
 import { keyspace, readVectorKey } from '../core/keyspace';
 import { encodeOpaque } from '../core/opaque';

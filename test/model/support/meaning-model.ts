@@ -33,6 +33,7 @@ export async function runDuplicates(seed: number, breakage?: Breakage): Promise<
   const { chance, store } = simulation;
   const faults: string[] = [];
   const checked: Checked[] = [];
+  const removals: Removal[] = [];
   /** Texts by id, after every step. */
   const timeline: Map<string, string>[] = [new Map()];
 
@@ -42,11 +43,15 @@ export async function runDuplicates(seed: number, breakage?: Breakage): Promise<
     );
     checked.push({ id, content, sent });
   };
+  const remove = async (id: string): Promise<void> => {
+    const sent = await simulation.once(({ deduplication }) => deduplication.remove(id, collection));
+    removals.push(removalOf(id, sent));
+  };
   const callers = Array.from({ length: 7 }, async (_, caller) => {
     for (let round = 0; round < 3; round += 1) {
       // Some ids come again: updates.
       const id = `d${chance.happens(0.3) ? chance.whole(4) : caller * 3 + round + 4}`;
-      if (chance.happens(0.2)) await simulation.once(({ deduplication }) => deduplication.remove(id, collection));
+      if (chance.happens(0.2)) await remove(id);
       await check(id, chance.pick(texts));
     }
   });
@@ -61,22 +66,27 @@ export async function runDuplicates(seed: number, breakage?: Breakage): Promise<
     if ((await countTakenTexts(store)) !== standing.length) faults.push('a text is taken for no fingerprint');
   });
 
-  for (const each of checked) faults.push(...checkFaults(each, timeline));
+  for (const each of checked) faults.push(...checkFaults(each, timeline, removals));
   await simulation.close();
   return faults;
 }
 
-function checkFaults({ id, content, sent }: Checked, timeline: readonly Map<string, string>[]): string[] {
+function checkFaults(
+  { id, content, sent }: Checked,
+  timeline: readonly Map<string, string>[],
+  removals: readonly Removal[],
+): string[] {
   const { from, to, result } = sent;
   if (result.kind !== 'answered') return [];
   const { isDuplicate, duplicateOf, method, stored } = result.outcome;
   const meanwhile = timeline.slice(Math.max(0, from.step - 1), to.step + 1);
   if (stored === isDuplicate) return [`${id} is both or neither of stored and duplicate`];
   if (stored) {
-    // Of two texts of one id in one commit, the first is never seen.
+    // Of two texts of one id in one commit the first is never seen, nor what is removed in the same one.
     const hasChanged = meanwhile.some((texts, step) => step > 0 && texts.get(id) !== meanwhile[step - 1]!.get(id));
+    const mayBeRemoved = removals.some((each) => each.id === id && each.from <= to.step && each.to >= from.step);
     const isThere = meanwhile.some((texts) => texts.get(id) === content);
-    return isThere || hasChanged ? [] : [`${id} (${content}) was said to be stored`];
+    return isThere || hasChanged || mayBeRemoved ? [] : [`${id} (${content}) was said to be stored`];
   }
   const wasThere = meanwhile.some((texts) => {
     const other = texts.get(duplicateOf!);
@@ -85,6 +95,18 @@ function checkFaults({ id, content, sent }: Checked, timeline: readonly Map<stri
   });
   const faults = wasThere ? [] : [`${id} (${content}) was said to be a duplicate of ${duplicateOf}`];
   return duplicateOf === id ? [...faults, `${id} was said to be a duplicate of itself`] : faults;
+}
+
+/** Steps between which something may have been removed. */
+interface Removal {
+  readonly id: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+function removalOf(id: string, { from, to, result }: Sent<boolean>): Removal {
+  // What was lost on its way may still arrive.
+  return { id, from: from.step, to: result.kind === 'answered' ? to.step : Infinity };
 }
 
 function textNear(vector: Float32Array): string {
@@ -108,7 +130,7 @@ export async function runDocuments(seed: number, breakage?: Breakage): Promise<s
   const { chance, store } = simulation;
   const faults: string[] = [];
   const searches: Searched[] = [];
-  const removals: { readonly id: string; readonly from: number; readonly to: number }[] = [];
+  const removals: Removal[] = [];
   const timeline: Map<string, string>[] = [new Map()];
   let versions = 0;
   const batches: { content: string; ids: readonly string[]; isAnswered: boolean }[] = [];
@@ -129,9 +151,8 @@ export async function runDocuments(seed: number, breakage?: Breakage): Promise<s
     batch.isAnswered = sent.some(({ result }) => result.kind === 'answered');
   };
   const remove = async (id: string): Promise<void> => {
-    const { from, to, result } = await simulation.once(({ semanticSearch }) => semanticSearch.delete(id, collection));
-    // What was lost on its way may still arrive.
-    removals.push({ id, from: from.step, to: result.kind === 'answered' ? to.step : Infinity });
+    const sent = await simulation.once(({ semanticSearch }) => semanticSearch.delete(id, collection));
+    removals.push(removalOf(id, sent));
   };
   const search = async (): Promise<void> => {
     const { from, to, result } = await simulation.once(({ semanticSearch }) =>
