@@ -52,6 +52,11 @@ export const limits = {
   vectorBatchBytesMax: 1_200_000,
   vectorMatchesMax: 1_000,
   vectorIndexesMax: 1_000,
+  appendEventsMax: 100,
+  /** Ids, types, data and metadata of all events of one append: they are stored in one transaction. */
+  appendBytesMax: 1_000_000,
+  snapshotBytesMax: 1_000_000,
+  eventTypesMax: 100,
   documentsOfBatchMax: 50,
   titleBytesMax: 1_024,
   contentBytesMax: 65_536,

@@ -4,6 +4,13 @@ import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { DeduplicationResolver } from './deduplication';
 import { ElectionResolver } from './election';
+import {
+  AppendEventsSuccessResolver,
+  DuplicateEventsResolver,
+  EventStreamFieldsResolver,
+  WrongExpectedVersionResolver,
+} from './event-fields';
+import { AllEventsResolver, EventStreamResolver } from './event-stream';
 import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } from './inventory';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
@@ -20,6 +27,12 @@ export const resolverClasses = [
   CounterResolver,
   IncrementCounterSuccessResolver,
   ElectionResolver,
+  EventStreamResolver,
+  AllEventsResolver,
+  EventStreamFieldsResolver,
+  AppendEventsSuccessResolver,
+  WrongExpectedVersionResolver,
+  DuplicateEventsResolver,
   InventoryResolver,
   InventoryItemResolver,
   ReservationLineResolver,

@@ -118,6 +118,43 @@ export const families = {
     holds:
       'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
   },
+  event: {
+    code: 0x80,
+    history: 'none',
+    holds: "An event: the family byte, the stream's id escaped, the event's version in 8 bytes.",
+  },
+  eventStream: {
+    code: 0x81,
+    history: 'key',
+    holds:
+      "An event stream's head (its version, and through which version it was deleted): the family byte, then the stream's id, raw.",
+  },
+  eventTail: {
+    code: 0x82,
+    history: 'key',
+    holds: 'The position of the last event of the tenant, written by every append: the family byte.',
+  },
+  eventPlace: {
+    code: 0x83,
+    history: 'none',
+    holds:
+      'Where the events of one append stand (stream, versions, types), for reading all streams in one order: the family byte, the position of the last of them in 8 bytes.',
+  },
+  eventId: {
+    code: 0x84,
+    history: 'none',
+    holds: "The version of the event with an id: the family byte, the stream's id escaped, the event's id, raw.",
+  },
+  eventSnapshot: {
+    code: 0x85,
+    history: 'none',
+    holds: "The newest snapshot of a stream: the family byte, then the stream's id, raw.",
+  },
+  eventSweep: {
+    code: 0x86,
+    history: 'none',
+    holds: "A deleted stream whose rows are still to be removed: the family byte, then the stream's id, raw.",
+  },
   // Of the reserved scope; the first three lie side by side, so that one range watches them.
   tenant: {
     code: 0x60,
@@ -187,6 +224,13 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   vectorIndex: false,
   vector: true,
   vectorStamp: false,
+  event: true,
+  eventStream: false,
+  eventTail: false,
+  eventPlace: false,
+  eventId: false,
+  eventSnapshot: false,
+  eventSweep: false,
   tenant: false,
   tenantGate: false,
   apiKey: false,
@@ -283,6 +327,14 @@ export const keyspace = {
   vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
   vectorStamp: (life: VectorLife, writer: number): Buffer =>
     Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
+  event: (streamId: string, version: number): Buffer => familyKey('event', escaped(streamId), uint64(version)),
+  /** Written by whatever changes the stream: the check of it guards all else that is kept of the stream. */
+  eventStream: (streamId: string): Buffer => familyKey('eventStream', streamId),
+  eventTail: (): Buffer => familyKey('eventTail'),
+  eventPlace: (lastPosition: number): Buffer => familyKey('eventPlace', uint64(lastPosition)),
+  eventId: (streamId: string, eventId: string): Buffer => familyKey('eventId', escaped(streamId), eventId),
+  eventSnapshot: (streamId: string): Buffer => familyKey('eventSnapshot', streamId),
+  eventSweep: (streamId: string): Buffer => familyKey('eventSweep', streamId),
   tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
   tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
   apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),
@@ -340,6 +392,31 @@ export function stockMovementsRange(sku: string, beforeNumber?: number): { start
 /** The number that the key of a movement holds. */
 export function readStockMovementKey(key: Buffer): number {
   return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
+}
+
+/** Events of a stream with afterVersion < version <= throughVersion. */
+export function eventsRange(
+  streamId: string,
+  afterVersion: number,
+  throughVersion = Number.MAX_SAFE_INTEGER,
+): { start: Buffer; end: Buffer } {
+  const end = keyspace.event(streamId, throughVersion);
+  return { start: keyAfter(keyspace.event(streamId, afterVersion)), end: keyAfter(end) };
+}
+
+/** The version in the key of an event. */
+export function readEventKey(key: Buffer): number {
+  return readUint64(key, key.length - 8);
+}
+
+/** Appends with events behind a position. */
+export function eventPlacesRange(afterPosition: number): { start: Buffer; end: Buffer } {
+  return { start: keyAfter(keyspace.eventPlace(afterPosition)), end: familyRange('eventPlace').end };
+}
+
+/** The position of the last event of an append. */
+export function readEventPlaceKey(key: Buffer): number {
+  return readUint64(key, 1);
 }
 
 /** All API keys of one life of a tenant, of which the last 16 bytes are the id. */

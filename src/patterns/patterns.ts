@@ -16,6 +16,7 @@ import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Deduplication } from './deduplication';
 import { Elections } from './election';
+import { Events } from './event-stream';
 import { Inventory } from './inventory';
 import { InventoryExpiry } from './inventory-expiry';
 import { Reservations } from './inventory-reservations';
@@ -65,6 +66,7 @@ export interface Patterns {
   readonly recommendations: Recommendations;
   readonly deduplication: Deduplication;
   readonly elections: Elections;
+  readonly events: Events;
   readonly inventory: Inventory;
   readonly reservations: Reservations;
   readonly rateLimits: RateLimits;
@@ -98,6 +100,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     recommendations: new Recommendations({ store, transact, ids, embeddings, halfLifeMs }),
     deduplication: new Deduplication({ store, transact, clock, ids, embeddings }),
     elections: new Elections({ store, transact, clock, ids }),
+    events: new Events({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
     reservations: new Reservations({ store, transact, ids, expiry }),
     rateLimits: new RateLimits({ store, transact }),

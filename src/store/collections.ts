@@ -77,12 +77,11 @@ export function requireCollection(field: string, name: string): void {
 
 export class Collections {
   readonly #dependencies: CollectionsDependencies;
-  readonly #writer: number;
+  #writer: number | undefined;
   readonly #known = new Map<string, KnownCollection>();
 
   constructor(dependencies: CollectionsDependencies) {
     this.#dependencies = dependencies;
-    this.#writer = chooseVectorWriter(dependencies.ids);
   }
 
   /** Runs a command on the collection, which is made where there is none. Throws INVALID_ARGUMENT where another model has it. */
@@ -192,7 +191,7 @@ export class Collections {
   /** The collection is there: whoever writes checks that it is still the same. */
   #standingTurn({ life, record }: KnownCollection): CollectionTurn {
     const headKey = keyspace.vectorIndex(life.owner, life.namespace);
-    const stampKey = keyspace.vectorStamp(life, this.#writer);
+    const stampKey = this.#stampKey(life);
     return {
       life,
       stampKey,
@@ -210,7 +209,7 @@ export class Collections {
     const headKey = keyspace.vectorIndex(owner, name);
     const life = { owner, namespace: name, generation: ids.bytes(6).readUIntBE(0, 6) };
     const oldStamps = empty ? stampKeysOf(empty.life) : [];
-    const stampKey = keyspace.vectorStamp(life, this.#writer);
+    const stampKey = this.#stampKey(life);
     return {
       life,
       stampKey,
@@ -227,6 +226,12 @@ export class Collections {
         view.put(headKey, encodeRecord(format, record satisfies CollectionRecord), { history: headHistory });
       },
     };
+  }
+
+  /** The stamp of this process. */
+  #stampKey(life: VectorLife): Buffer {
+    this.#writer ??= chooseVectorWriter(this.#dependencies.ids);
+    return keyspace.vectorStamp(life, this.#writer);
   }
 
   async #isEmpty({ life }: KnownCollection): Promise<boolean> {

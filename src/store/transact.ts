@@ -14,7 +14,7 @@ import { AppError } from '../core/errors';
 import type { FailureCode } from '../core/errors';
 import type { Ids } from '../core/ids';
 import { runBatch } from './batch';
-import type { BatchEnd, BatchReport, Job, Settled } from './batch';
+import type { BatchEnd, BatchReport, Covered, Job, Settled } from './batch';
 import { writeDirectly } from './direct-write';
 import type { DirectWrite, GuardMemory } from './direct-write';
 import type { LaneMemory } from './lane-memory';
@@ -39,6 +39,8 @@ export interface Command<O> {
   readonly rows?: readonly Buffer[];
   /** Rows that this command makes under a key that holds an id of its own: absent, so not read; no lane. */
   readonly fresh?: readonly Buffer[];
+  /** Rows that the check of another row stands for: see `Covered`. */
+  readonly covered?: Covered | undefined;
   /** Committed by itself, so that its change shows as a change of its own. */
   readonly isSolo?: boolean;
   /** Of records and rows, or of rows alone, the decision looks at revisions only: their values are not read. */
@@ -99,6 +101,7 @@ export class Transact {
       guards = [],
       rows = [],
       fresh = [],
+      covered,
       isSolo = false,
       keysOnly = false,
       decide,
@@ -110,6 +113,7 @@ export class Transact {
         keys: [...records, ...guards, ...rows],
         bareKeys: keysOnly === 'rows' ? rows : keysOnly ? [...records, ...rows] : [],
         fresh,
+        covered,
         decide,
         mark,
         encodeOutcome: (outcome) => remembered!.encode(outcome as O),

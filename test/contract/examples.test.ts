@@ -122,6 +122,7 @@ describe('the examples', () => {
         'docs/counters.md',
         'docs/deduplication.md',
         'docs/elections.md',
+        'docs/events.md',
         'docs/graphql.md',
         'docs/inventory.md',
         'docs/key-value.md',

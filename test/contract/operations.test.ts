@@ -22,14 +22,11 @@ import { endProgram } from './support/running-program';
 type Json = Readonly<Record<string, unknown>>;
 
 const minute = 60_000;
-const notYet = 'of a pattern that is not built yet';
 const fault = 'of a fault, which the tests of faults bring about';
 const ofRequests = 'of a request that is no valid document, which the tests of the gateway send';
 
 /** What no document reaches on a healthy server with one member, and why. What is reached must leave this list. */
 const unreachable: Readonly<Record<string, string>> = {
-  'ErrorCode.WRONG_EXPECTED_VERSION': notYet,
-  'ErrorCode.DUPLICATE_EVENTS': notYet,
   'ErrorCode.QUOTA_EXCEEDED': 'needs a tenant that is full, which the tests of tenants fill',
   'ErrorCode.RATE_LIMITED': 'needs a gateway that limits its requests',
   'ErrorCode.UNAUTHENTICATED': 'depends on headers, not on the document',
@@ -73,6 +70,10 @@ const lost = { __typename: 'LeadershipLost', code: 'LEADERSHIP_LOST', retryable:
 const fenced = (input: Json, token = 1): Json => ({ input: { ...input, fence: { election: 'chair', token } } });
 const behind = { __typename: 'Fenced', code: 'FENCED', election: 'chair', token: 1, currentToken: 2 };
 
+const wrongVersion = { __typename: 'WrongExpectedVersion', code: 'WRONG_EXPECTED_VERSION', retryable: false };
+const duplicate = { __typename: 'DuplicateEvents', code: 'DUPLICATE_EVENTS', retryable: false };
+const append = (input: Json): Json => ({ input: { streamId: 'account-1', ...input } });
+const noted = (eventId: string): Json => ({ eventId, type: 'Noted', data: {}, metadata: null });
 const fox = 'The quick brown fox jumps over the lazy dog.';
 
 /** In this order, in a tenant that has nothing yet. */
@@ -558,6 +559,108 @@ const scenario: readonly Step[] = [
     answers: { node: { __typename: 'InventoryItem', id: 'kept:cup' } },
   },
   { name: 'AnyNode', variables: { id: 'kept:firstNode' }, answers: { node: { __typename: 'Reservation' } } },
+  // Event streams.
+  {
+    name: 'Append',
+    answers: {
+      appendEvents: {
+        __typename: 'AppendEventsSuccess',
+        stream: { streamId: 'account-1', version: 2 },
+        events: [
+          { eventId: 'opened', type: 'AccountOpened', data: { owner: 'Ada' }, metadata: {}, version: 1 },
+          { eventId: 'paid-in-1', data: { amount: 100 }, metadata: { by: 'Ada' }, version: 2 },
+        ],
+      },
+    },
+    keeps: { event: 'appendEvents.events.0.id', stream: 'appendEvents.stream.id' },
+  },
+  {
+    name: 'Append',
+    answers: { appendEvents: { stream: { version: 2 }, events: [{ id: 'kept:event' }, { version: 2 }] } },
+  },
+  {
+    name: 'Append',
+    variables: append({ events: [noted('paid-in-1'), noted('paid-in-2')] }),
+    answers: { appendEvents: { ...duplicate, existing: [{ eventId: 'paid-in-1', version: 2 }] } },
+  },
+  {
+    name: 'AppendToVersion',
+    variables: append({ events: [noted('paid-in-2')], expectedVersion: 1, idempotencyKey: 'late' }),
+    answers: { appendEvents: { ...wrongVersion, expectedVersion: 1, actualVersion: 2, missing: [{ version: 2 }] } },
+  },
+  {
+    name: 'AppendToVersion',
+    variables: append({ events: [noted('x')], fence: { election: 'chair', token: 1 } }),
+    answers: { appendEvents: behind },
+  },
+  {
+    name: 'AppendToVersion',
+    variables: append({ events: [], expectedVersion: 2 }),
+    fails: 'BAD_USER_INPUT',
+  },
+  {
+    name: 'SaveSnapshot',
+    variables: { input: { streamId: 'account-1', version: 2, state: { balance: 100 } } },
+    answers: { saveSnapshot: { __typename: 'Snapshot', version: 2, state: { balance: 100 } } },
+  },
+  {
+    name: 'SaveSnapshot',
+    variables: { input: { streamId: 'nowhere', version: 1, state: {} } },
+    answers: { saveSnapshot: missing },
+  },
+  {
+    name: 'Account',
+    variables: { first: 1 },
+    answers: {
+      eventStream: {
+        id: 'kept:stream',
+        events: { nodes: [{ eventId: 'opened' }], pageInfo: { hasNextPage: true } },
+        snapshot: { version: 2 },
+      },
+    },
+    keeps: { behindOpened: 'eventStream.events.pageInfo.endCursor' },
+  },
+  {
+    name: 'Account',
+    variables: { after: 'kept:behindOpened', afterVersion: 0 },
+    answers: { eventStream: { events: { nodes: [{ eventId: 'paid-in-1' }], pageInfo: { hasPreviousPage: true } } } },
+  },
+  { name: 'Account', variables: { id: 'nowhere' }, answers: { eventStream: null } },
+  {
+    name: 'NewestEvents',
+    variables: { last: 1 },
+    answers: { eventStream: { events: { nodes: [{ version: 2 }], pageInfo: { hasPreviousPage: true } } } },
+  },
+  {
+    name: 'AllEvents',
+    variables: { types: ['AccountOpened'], streamPrefix: 'account-1' },
+    answers: { allEvents: { nodes: [{ eventId: 'opened' }], pageInfo: { hasNextPage: false } } },
+    keeps: { behindFirst: 'allEvents.edges.0.cursor' },
+  },
+  { name: 'AllEvents', variables: { types: [] }, fails: 'BAD_USER_INPUT' },
+  { name: 'ListStreams', answers: { eventStreams: { nodes: [{ streamId: 'account-1' }] } } },
+  { name: 'AnyNode', variables: { id: 'kept:event' }, answers: { node: { __typename: 'Event' } } },
+  { name: 'AnyNode', variables: { id: 'kept:stream' }, answers: { node: { __typename: 'EventStream' } } },
+  {
+    name: 'DeleteStream',
+    variables: { input: { streamId: 'account-1', expectedVersion: 1 } },
+    answers: { deleteEventStream: { ...wrongVersion, actualVersion: 2 } },
+  },
+  {
+    name: 'Append',
+    variables: { input: { streamId: 'account-3', events: [{ type: 'AccountOpened', data: 1 }] } },
+    answers: { appendEvents: { __typename: 'AppendEventsSuccess', stream: { version: 1 } } },
+  },
+  {
+    name: 'DeleteStream',
+    variables: { input: { streamId: 'account-3' } },
+    answers: { deleteEventStream: { __typename: 'EventStream', version: 1 } },
+  },
+  {
+    name: 'DeleteStream',
+    variables: { input: { streamId: 'nowhere' } },
+    answers: { deleteEventStream: missing },
+  },
   // Rate limits.
   {
     name: 'CheckLimit',
@@ -857,6 +960,24 @@ const subscriptions: readonly {
     sees: [{ campaign: { isLeader: true, leadership: { fencingToken: 1 }, leader: { candidateId: 'c' } } }],
   },
   {
+    name: 'FollowAccount',
+    variables: { streamId: 'account-1', afterVersion: 1 },
+    meanwhile: [],
+    sees: [
+      { events: { event: { eventId: 'paid-in-1', version: 2 }, caughtUp: false } },
+      { events: { event: null, caughtUp: true } },
+    ],
+  },
+  {
+    name: 'FollowAll',
+    variables: { after: 'kept:behindFirst', types: ['AccountOpened', 'MoneyDeposited'], streamPrefix: 'account-1' },
+    meanwhile: [],
+    sees: [
+      { allEvents: { event: { streamId: 'account-1', eventId: 'paid-in-1' }, caughtUp: false } },
+      { allEvents: { event: null, caughtUp: true } },
+    ],
+  },
+  {
     name: 'WatchStock',
     variables: { skus: ['cup', 'jug'] },
     meanwhile: [{ name: 'CreateItem', variables: { input: { sku: 'jug', quantity: 3 } } }],
@@ -999,6 +1120,8 @@ describe('the operations of schema/operations/', () => {
       ['ListCounters', 'counters', {}],
       ['SessionsOfUser', 'sessionsOfUser', { userId: 'pat' }],
       ['ListStock', 'inventoryItems', {}],
+      ['ListStreams', 'eventStreams', {}],
+      ['AllEvents', 'allEvents', {}],
       ['ListTenants', 'tenants', {}],
     ] as const) {
       const operation = operationNamed(name);
@@ -1015,7 +1138,8 @@ describe('the operations of schema/operations/', () => {
 
   it.each(subscriptions)(
     '$name sends what it should',
-    async ({ name, variables, meanwhile, sees }) => {
+    async ({ name, variables: wanted, meanwhile, sees }) => {
+      const variables = filled(wanted);
       const operation = operationNamed(name);
       const document = withTypeNames(schema, operation.document);
       const given = givenVariables(operation, variables);

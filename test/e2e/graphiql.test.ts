@@ -63,6 +63,7 @@ describe('GraphiQL', () => {
         'cluster',
         'deduplication',
         'election',
+        'event-stream',
         'inventory',
         'key-value',
         'rate-limit',
