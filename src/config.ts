@@ -363,6 +363,12 @@ export const settings = {
     '1073741824',
     'What the vector indexes of a storage process may take in memory; those not used for longest go first, and one that is larger is searched by reading all its rows.',
   ),
+  NORIGATE_VECTOR_SNAPSHOT_MS: setting(
+    'milliseconds',
+    whole(1_000, dayMs),
+    '300000',
+    'How often vector indexes that have changed are written down, beside the data; at a graceful stop too.',
+  ),
   NORIGATE_EMBEDDINGS: setting(
     'offline | hashed | openai',
     oneOf('offline', 'hashed', 'openai'),
@@ -421,6 +427,12 @@ export const settings = {
     whole(0, 1_099_511_627_776),
     '67108864',
     'Vectors of texts that a gateway remembers, so that they are not made again; 0: none.',
+  ),
+  NORIGATE_TASTE_HALF_LIFE_MS: setting(
+    'milliseconds',
+    whole(1_000, 3_650 * dayMs),
+    '2592000000',
+    'After so long an interaction counts half for recommendations, the same on all gateways.',
   ),
   NORIGATE_LOG_LEVEL: setting(
     'trace | debug | info | warn | error | fatal | silent',
