@@ -57,6 +57,16 @@ export const limits = {
   appendBytesMax: 1_000_000,
   snapshotBytesMax: 1_000_000,
   eventTypesMax: 100,
+  documentsOfBatchMax: 50,
+  titleBytesMax: 1_024,
+  contentBytesMax: 65_536,
+  productsOfBatchMax: 50,
+  descriptionBytesMax: 4_096,
+  recommendationsMax: 100,
+  /** Of a user: what a taste is made again from, and what counts as seen. */
+  interactionsKeptMax: 500,
+  interactionWeightMin: 0.001,
+  interactionWeightMax: 1_000_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

@@ -2,6 +2,7 @@
 import { CacheResolver } from './cache';
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
+import { DeduplicationResolver } from './deduplication';
 import { ElectionResolver } from './election';
 import {
   AppendEventsSuccessResolver,
@@ -13,6 +14,8 @@ import { AllEventsResolver, EventStreamResolver } from './event-stream';
 import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } from './inventory';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
+import { RecommendationResolver } from './recommendation';
+import { SemanticSearchResolver } from './semantic-search';
 import { SessionResolver } from './session';
 import { RateLimitResolver } from './rate-limit';
 import { TenantResolver } from './tenant';
@@ -33,6 +36,9 @@ export const resolverClasses = [
   InventoryResolver,
   InventoryItemResolver,
   ReservationLineResolver,
+  SemanticSearchResolver,
+  RecommendationResolver,
+  DeduplicationResolver,
   RateLimitResolver,
   CacheResolver,
   ClusterResolver,

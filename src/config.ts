@@ -428,6 +428,12 @@ export const settings = {
     '67108864',
     'Vectors of texts that a gateway remembers, so that they are not made again; 0: none.',
   ),
+  NORIGATE_TASTE_HALF_LIFE_MS: setting(
+    'milliseconds',
+    whole(1_000, 3_650 * dayMs),
+    '2592000000',
+    'After so long an interaction counts half for recommendations, the same on all gateways.',
+  ),
   NORIGATE_LOG_LEVEL: setting(
     'trace | debug | info | warn | error | fatal | silent',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

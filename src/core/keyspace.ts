@@ -67,6 +67,29 @@ export const families = {
     history: 'key',
     holds: 'A movement of stock: the family byte, the sku escaped, 2^53-1 less its number within the sku, in 8 bytes.',
   },
+  taste: {
+    code: 0x90,
+    history: 'key',
+    holds: "A user's taste, the mean of what they had to do with: the family byte, then the user's id, raw.",
+  },
+  interaction: {
+    code: 0x91,
+    history: 'none',
+    holds:
+      "An interaction of a user with a product: the family byte, the user's id escaped, 2^53-1 less its number in 8 bytes.",
+  },
+  fingerprintHash: {
+    code: 0x92,
+    history: 'none',
+    holds:
+      'Which fingerprint has this text: the family byte, the collection escaped, its generation in 6 bytes, the hash of the canonical text.',
+  },
+  fingerprintTail: {
+    code: 0x93,
+    history: 'none',
+    holds:
+      'What was stored lately among the fingerprints of a collection, written by every store: the family byte, the collection escaped, its generation in 6 bytes.',
+  },
   rateLimit: {
     code: 0x50,
     history: 'none',
@@ -190,6 +213,10 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   hold: false,
   reservation: false,
   stockMovement: false,
+  taste: true,
+  interaction: false,
+  fingerprintHash: false,
+  fingerprintTail: false,
   rateLimit: false,
   requestLimit: false,
   electionFence: false,
@@ -219,7 +246,7 @@ export const billedFamilies: ReadonlySet<number> = new Set(
   (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
 );
 /** Whose vectors these are: indexes of different owners never meet, whatever their names. Numbers are never used again. */
-export const vectorOwners = { caller: 1 } as const;
+export const vectorOwners = { caller: 1, document: 2, product: 3, fingerprint: 4 } as const;
 
 export type VectorOwner = keyof typeof vectorOwners;
 
@@ -284,6 +311,14 @@ export const keyspace = {
   /** The newest first. */
   stockMovement: (sku: string, number: number): Buffer =>
     familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
+  taste: (userId: string): Buffer => familyKey('taste', userId),
+  /** The newest first. */
+  interaction: (userId: string, number: number): Buffer =>
+    familyKey('interaction', escaped(userId), uint64(Number.MAX_SAFE_INTEGER - number)),
+  fingerprintHash: ({ namespace, generation }: VectorLife, hash: string): Buffer =>
+    familyKey('fingerprintHash', escaped(namespace), uint48(generation), Buffer.from(hash, 'base64url')),
+  fingerprintTail: ({ namespace, generation }: VectorLife): Buffer =>
+    familyKey('fingerprintTail', escaped(namespace), uint48(generation)),
   rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
   requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
   vectorIndex: (owner: VectorOwner, namespace: string): Buffer =>
@@ -325,6 +360,12 @@ export function familyRange(family: FamilyName, prefix: string | Buffer = ''): {
 /** All shard rows of one counter. */
 export function counterShardsRange(name: string): { start: Buffer; end: Buffer } {
   const start = familyKey('counterShard', escaped(name));
+  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** All interactions of a user, the newest first. */
+export function interactionsRange(userId: string): { start: Buffer; end: Buffer } {
+  const start = familyKey('interaction', escaped(userId));
   return { start, end: prefixEnd(start) ?? keyAfter(start) };
 }
 

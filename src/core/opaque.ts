@@ -24,6 +24,8 @@ export const opaqueKinds = {
   reservationNode: 42,
   itemReservations: 43,
   stockMovements: 44,
+  documentNode: 144,
+  productNode: 145,
   tenants: 96,
   tenantNode: 97,
   eventStreams: 128,

@@ -74,10 +74,76 @@ const wrongVersion = { __typename: 'WrongExpectedVersion', code: 'WRONG_EXPECTED
 const duplicate = { __typename: 'DuplicateEvents', code: 'DUPLICATE_EVENTS', retryable: false };
 const append = (input: Json): Json => ({ input: { streamId: 'account-1', ...input } });
 const noted = (eventId: string): Json => ({ eventId, type: 'Noted', data: {}, metadata: null });
+const fox = 'The quick brown fox jumps over the lazy dog.';
 
 /** In this order, in a tenant that has nothing yet. */
 const scenario: readonly Step[] = [
   { name: 'ClusterNow' },
+  // Meaning.
+  { name: 'IndexDocuments', answers: { indexDocuments: { indexed: 3 } } },
+  { name: 'IndexOnce' },
+  {
+    name: 'IndexOnce',
+    variables: { input: { documents: [{ id: 'n', title: 'T', content: 'C' }], idempotencyKey: 'upload-1' } },
+    fails: 'IDEMPOTENCY_KEY_REUSED',
+  },
+  { name: 'IndexDocuments', variables: { input: { documents: [] } }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'SearchDocuments',
+    answers: {
+      semanticSearch: { hits: [{ document: { documentId: 'doc2' } }, { document: { documentId: 'doc1' } }, {}] },
+    },
+  },
+  {
+    name: 'SearchDocuments',
+    variables: { query: 'baking', collection: 'documents', first: 1, filter: { topic: 'ai' }, minScore: -1 },
+    answers: { semanticSearch: { hits: [{ document: { metadata: { topic: 'ai' } } }] } },
+  },
+  { name: 'SearchDocuments', variables: { query: 'bread', minScore: 0.99 }, answers: { semanticSearch: { hits: [] } } },
+  {
+    name: 'OneDocument',
+    answers: { document: { collection: 'documents', title: 'Introduction to Machine Learning' } },
+    keeps: { document: 'document.id' },
+  },
+  { name: 'AnyNode', variables: { id: 'kept:document' }, answers: { node: { __typename: 'Document' } } },
+  { name: 'DeleteDocument', answers: { deleteDocument: true } },
+  { name: 'DeleteDocument', answers: { deleteDocument: false } },
+  { name: 'OneDocument', variables: { id: 'doc3' }, answers: { document: null } },
+  { name: 'IndexProducts', answers: { indexProducts: { indexed: 4 } } },
+  { name: 'IndexProductsOnce', answers: { indexProducts: { products: [{ description: '', category: '' }] } } },
+  { name: 'OneProduct', answers: { product: { name: 'Running Shoes' } }, keeps: { product: 'product.id' } },
+  { name: 'AnyNode', variables: { id: 'kept:product' }, answers: { node: { __typename: 'Product' } } },
+  { name: 'Recommendations', variables: { userId: 'nobody' }, answers: { recommendations: [] } },
+  { name: 'RecordView', answers: { recordInteraction: { interactions: 1 } } },
+  { name: 'RecordPurchase', answers: { recordInteraction: { interactions: 2 } } },
+  { name: 'RecordPurchase', answers: { recordInteraction: { interactions: 2 } } },
+  {
+    name: 'RecordView',
+    variables: { input: { userId: 'u', productId: 'gone' } },
+    answers: { recordInteraction: missing },
+  },
+  { name: 'Recommendations', answers: { recommendations: [{ product: { productId: 'prod3' } }, {}, {}] } },
+  {
+    name: 'Recommendations',
+    variables: { category: 'Footwear', excludeSeen: false },
+    answers: { recommendations: [{ product: { productId: 'prod2' } }, { product: { productId: 'prod1' } }] },
+  },
+  { name: 'SimilarProducts', answers: { similarProducts: [{ product: { productId: 'prod2' } }, {}, {}] } },
+  { name: 'SimilarProducts', variables: { productId: 'gone' }, fails: 'NOT_FOUND' },
+  { name: 'DeleteProduct', answers: { deleteProduct: true } },
+  { name: 'CheckDocument', answers: { checkAndStoreDocument: { stored: true, similarity: 0, method: null } } },
+  {
+    name: 'CheckNearDuplicate',
+    answers: { checkAndStoreDocument: { isDuplicate: true, duplicateOf: 'doc1', method: 'SEMANTIC', stored: false } },
+  },
+  {
+    name: 'CheckDocument',
+    variables: { input: { id: 'other', content: fox.toUpperCase() } },
+    answers: { checkAndStoreDocument: { duplicateOf: 'doc1', method: 'EXACT', similarity: 1 } },
+  },
+  { name: 'CheckOther', answers: { checkAndStoreDocument: { isDuplicate: false, stored: true } } },
+  { name: 'CheckOther', variables: { input: { id: 'x', content: 'x', threshold: 0 } }, fails: 'BAD_USER_INPUT' },
+  { name: 'RemoveFingerprint', answers: { removeFingerprint: true } },
   // Keys and values.
   { name: 'PutValue', variables: { input: { key: key('a'), value: { json: { a: [1, null] } } } } },
   { name: 'PutValue', variables: { input: { key: key('b'), value: value('b') } } },

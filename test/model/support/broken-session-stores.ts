@@ -4,7 +4,7 @@ import { families } from '../../../src/core/keyspace';
 import type { FamilyName } from '../../../src/core/keyspace';
 import type { Breakage } from './broken-stores';
 
-function changed(store: Store, change: Partial<Store>): Store {
+export function changed(store: Store, change: Partial<Store>): Store {
   return {
     read: (ranges, options) => store.read(ranges, options),
     commit: (transactions, options) => store.commit(transactions, options),
