@@ -110,7 +110,7 @@ export class VectorIndex {
 
   /** What a snapshot needs beside the graph, as it is now; undefined where reading the rows anew is as quick. */
   snapshot(): IndexSnapshot | undefined {
-    if (!this.#graph) return undefined;
+    if (!this.#graph || this.#slotOf.size === 0) return undefined;
     const flatSlots = this.#flat.slots();
     const lines: string[] = [];
     const ofGraph = this.#members.flatMap((member, slot) => (member && !this.#flat.has(slot) ? [slot] : []));
