@@ -18,9 +18,9 @@ import type { Snapshot } from './snapshot-file';
 /** What stands for a vector, by its slot. */
 interface Member {
   readonly id: string;
-  revision: number;
-  metadata: Json | undefined;
-  metadataBytes: number;
+  readonly revision: number;
+  readonly metadata: Json | undefined;
+  readonly metadataBytes: number;
 }
 
 /** A member in a snapshot. */
@@ -37,6 +37,7 @@ const membersOfLine = 5_000;
 /** Once there is a graph, as many may stay in the flat part: those that change often never reach it. */
 const flatRestMax = 512;
 const flatRestMin = 256;
+/** Of what a filter asks of the graph: more than its part of all vectors says. */
 const extraFactor = 1.5;
 /** What one search asks of the graph at most for the sake of a filter. */
 const graphFetchMax = 10_000;

@@ -232,6 +232,29 @@ describe('memory', () => {
     expect(store.indexStates()).toHaveLength(2);
   });
 
+  it('an index that has to go while its rows are still read answers nothing from the part that it has', async () => {
+    // Several pages of rows.
+    const text = 'x'.repeat(9_000);
+    for (let batch = 0; batch < 4; batch += 1) {
+      const names = Array.from({ length: 20 }, (_, at) => `wide${batch * 20 + at}`);
+      const vectors = Object.fromEntries(names.map((name) => [name, randomVector()]));
+      await committed(base, inserting(vectors, Object.fromEntries(names.map((name) => [name, { text }]))));
+    }
+    const store = open({ indexesMax: 1 });
+    await agrees(store, { distance: 'innerProduct' });
+    let letOn: () => void = () => undefined;
+    made[0]!.beforeApply = () => new Promise((resolve) => (letOn = resolve));
+    const near = randomVector();
+    const waiting = idsOf(store, { near, k: 80 });
+    await turns();
+    made[0]!.beforeApply = undefined;
+    const other = idsOf(store, { near, k: 80, distance: 'innerProduct' });
+    await turns();
+    letOn();
+    expect(await waiting).toEqual(await idsOf(base, { near, k: 80 }));
+    expect(await other).toHaveLength(80);
+  });
+
   it('that is too small for one index: all rows are read, and it is tried again later', async () => {
     await insertMany(200);
     const store = open({ memoryBytesMax: 10_000 });
