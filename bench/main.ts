@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { eventsBench } from './events';
 import { fanout } from './fanout';
 import { flood } from './flood';
 import { holds } from './holds';
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   reads,
   patterns,
   holds,
+  eventsBench,
   flood,
   store,
   fanout,

@@ -363,6 +363,12 @@ export const settings = {
     '1073741824',
     'What the vector indexes of a storage process may take in memory; those not used for longest go first, and one that is larger is searched by reading all its rows.',
   ),
+  NORIGATE_VECTOR_SNAPSHOT_MS: setting(
+    'milliseconds',
+    whole(1_000, dayMs),
+    '300000',
+    'How often vector indexes that have changed are written down, beside the data; at a graceful stop too.',
+  ),
   NORIGATE_EMBEDDINGS: setting(
     'offline | hashed | openai',
     oneOf('offline', 'hashed', 'openai'),

@@ -25,7 +25,7 @@ import { makeVerifyJwt } from '../gateway/jwt';
 import type { VerifyJwt } from '../gateway/jwt';
 import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
 import { createGateway } from '../gateway/server';
-import type { GatewayServer } from '../gateway/server';
+import type { GatewayServer, GatewayServerOptions } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns, makeTenancy } from '../patterns/patterns';
@@ -55,6 +55,8 @@ export interface RunGatewayOptions {
   /** What `/metrics` shows; left out: the metrics of this process. */
   readonly showMetrics?: (() => Promise<string>) | undefined;
   readonly lifecycle: Lifecycle;
+  /** Fields of an application; left out: none. */
+  readonly extension?: GatewayServerOptions['extension'];
 }
 
 export interface RunningGateway {
@@ -132,6 +134,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
+    extension: options.extension,
     authentication: await authenticationOf({ config, clock, tenancy }),
     makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),

@@ -13,19 +13,41 @@ import type { Json } from './json';
 
 export type MetadataFilter = { readonly [name: string]: Json };
 
-export function matchesFilter(filter: MetadataFilter, metadata: Json | undefined): boolean {
-  const members = isObject(metadata) ? metadata : {};
-  for (const name of Object.keys(filter)) {
-    if (!Object.hasOwn(members, name) || !matches(filter[name]!, members[name]!)) return false;
-  }
-  return true;
+/** Whether metadata matches. */
+export type MatchMetadata = (metadata: Json | undefined) => boolean;
+
+type Match = (found: Json) => boolean;
+
+/** The filter, prepared for many questions. */
+export function compileFilter(filter: MetadataFilter): MatchMetadata {
+  const matches = matchObject(filter);
+  return (metadata) => matches(isObject(metadata) ? metadata : noMembers);
 }
 
-function matches(wanted: Json, found: Json): boolean {
-  if (isList(wanted)) return wanted.some((each) => matches(each, found));
-  if (isList(found)) return found.some((each) => matches(wanted, each));
-  if (isObject(wanted)) return isObject(found) && matchesFilter(wanted, found);
-  return wanted === found;
+const noMembers: MetadataFilter = {};
+
+function matchObject(filter: MetadataFilter): (members: MetadataFilter) => boolean {
+  const wanted = Object.keys(filter).map((name) => [name, matchValue(filter[name]!)] as const);
+  return (members) => wanted.every(([name, matches]) => Object.hasOwn(members, name) && matches(members[name]!));
+}
+
+function matchValue(wanted: Json): Match {
+  const matches = isList(wanted) ? matchAny(wanted) : matchOne(wanted);
+  return (found) => (isList(found) ? found.some((each) => matches(each)) : matches(found));
+}
+
+/** The usual list is one of plain values: it may be long, and is looked up. */
+function matchAny(wanted: readonly Json[]): Match {
+  const isNested = (each: Json): boolean => typeof each === 'object' && each !== null;
+  const plain = new Set(wanted.filter((each) => !isNested(each)));
+  const nested = wanted.filter(isNested).map(matchValue);
+  return (found) => plain.has(found) || nested.some((matches) => matches(found));
+}
+
+function matchOne(wanted: Json): Match {
+  if (!isObject(wanted)) return (found) => wanted === found;
+  const matches = matchObject(wanted);
+  return (found) => isObject(found) && matches(found);
 }
 
 /** What metadata or a filter says as JSON text; empty text: nothing. */

@@ -5,7 +5,7 @@ import { keyspace } from '../core/keyspace';
 import { requireFilter, requirePlaceCursor, requireStreamId, requireVersionNumber } from './event-input';
 import type { EventFilter } from './event-input';
 import { EventLogs, logPageBytesMax, logPageEventsMax } from './event-log';
-import type { Delivery, LogSource, ReadPage } from './event-log';
+import type { Beginning, Delivery, LogSource, ReadPage } from './event-log';
 import { positionCursor, readAllEvents, readHead, readLiveEvents, versionCursor } from './event-pages';
 import { decodeTail, noStream } from './event-record';
 import type { Event } from './event-record';
@@ -29,8 +29,10 @@ export class EventFollowers {
   ): AsyncGenerator<Delivery, void, void> {
     requireStreamId('streamId', streamId);
     if (afterVersion !== undefined) requireVersionNumber('afterVersion', afterVersion);
-    const begin = async (): Promise<{ place: number; life: number }> => {
+    const begin = async (): Promise<Beginning | undefined> => {
       const { version, deletedThrough } = (await readHead(this.#store, streamId)) ?? noStream;
+      // It was deleted since: what was followed is over. 0 is the beginning of whatever life it is in.
+      if (afterVersion !== undefined && afterVersion > 0 && afterVersion < deletedThrough) return undefined;
       return { place: Math.max(afterVersion ?? version, deletedThrough), life: deletedThrough };
     };
     return this.#logs.follow({ source: this.#streamSource(streamId), begin, signal });
@@ -42,7 +44,7 @@ export class EventFollowers {
   ): AsyncGenerator<Delivery, void, void> {
     requireFilter(filter);
     const from = after === undefined ? undefined : requirePlaceCursor('after', 'allEvents', after);
-    const begin = async (): Promise<{ place: number; life: number }> => ({
+    const begin = async (): Promise<Beginning> => ({
       place: from ?? (await this.#lastPosition()),
       life: 0,
     });
@@ -66,10 +68,17 @@ export class EventFollowers {
       range: { start: keyspace.eventStream(streamId) },
       read: async (from) => {
         const query = { from, limit: logPageEventsMax, bytesMax: logPageBytesMax };
-        const { head, events } = await readLiveEvents(this.#store, streamId, query);
+        const { head, events, more } = await readLiveEvents(this.#store, streamId, query);
         const next = events.at(-1)?.version ?? from;
         const deliveries = events.map((event) => ({ ...mark(event.version, false), event }));
-        return { deliveries, next, told: next, life: head.deletedThrough, bytes: bytesOf(events) };
+        return {
+          deliveries,
+          next,
+          isEnd: !more,
+          told: next,
+          life: head.deletedThrough,
+          bytes: bytesOf(events),
+        };
       },
       mark,
     };
@@ -88,7 +97,7 @@ export class EventFollowers {
       name: JSON.stringify(['', streamPrefix, types && [...new Set(types)].sort()]),
       range: { start: keyspace.eventTail() },
       read: async (after): Promise<ReadPage> => {
-        const { events, through } = await readAllEvents(this.#store, {
+        const { events, through, hasMore } = await readAllEvents(this.#store, {
           after,
           first: logPageEventsMax,
           filter,
@@ -97,7 +106,7 @@ export class EventFollowers {
         });
         const deliveries = events.map((event) => ({ ...mark(event.position, false), event }));
         const told = events.at(-1)?.position ?? after;
-        return { deliveries, next: through, told, life: 0, bytes: bytesOf(events) };
+        return { deliveries, next: through, isEnd: !hasMore, told, life: 0, bytes: bytesOf(events) };
       },
       mark,
     };

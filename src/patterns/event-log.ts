@@ -31,6 +31,8 @@ export interface ReadPage {
   readonly deliveries: readonly Delivery[];
   /** The place behind all that this page has looked at; where nothing is there yet, the place itself. */
   readonly next: number;
+  /** Nothing more stood behind it. */
+  readonly isEnd: boolean;
   /** The place of the last delivery; where there is none, the place itself. */
   readonly told: number;
   /** Another one than before: what was followed has ended. */
@@ -54,10 +56,15 @@ interface Page extends ReadPage {
   readonly moment: number;
 }
 
+export interface Beginning {
+  readonly place: number;
+  readonly life: number;
+}
+
 export interface Follow {
   readonly source: LogSource;
-  /** Where to begin, and in which life, as the store stands now. */
-  readonly begin: () => Promise<{ readonly place: number; readonly life: number }>;
+  /** Where to begin, and in which life, as the store stands now. Undefined: in one that is over. */
+  readonly begin: () => Promise<Beginning | undefined>;
   readonly signal: AbortSignal;
 }
 
@@ -89,25 +96,27 @@ export class EventLogs {
     const log = this.#join(source);
     try {
       const notBefore = log.now();
-      const { place: first, life } = await begin();
-      let place = first;
+      const beginning = await begin();
+      if (!beginning) return;
+      let { place } = beginning;
       let told = place;
       let isCaughtUp = false;
       while (!signal.aborted) {
         const page = await log.after(place, notBefore, signal);
-        if (!page || page.life !== life) return;
+        if (!page || page.life !== beginning.life) return;
         for (const delivery of page.deliveries) yield delivery;
         if (page.deliveries.length > 0) told = page.told;
-        if (page.next > place) {
-          place = page.next;
-          if (place - told < movesEvery) continue;
+        place = page.next;
+        const isEnd = log.isEnd(page, notBefore);
+        if (isEnd && !isCaughtUp) {
+          isCaughtUp = true;
+          told = place;
+          yield log.mark(page, true);
+        } else if (place - told >= movesEvery) {
           told = place;
           yield log.mark(page, false);
-        } else {
-          if (!isCaughtUp) yield log.mark(page, true);
-          isCaughtUp = true;
-          await log.growth(page, signal);
         }
+        if (isEnd) await log.growth(page, signal);
       }
     } finally {
       this.#leave(source.name, log);
@@ -137,7 +146,7 @@ class EventLog {
   readonly #options: EventLogsOptions;
   readonly #kept: KeptPages;
   readonly #reading = new Map<number, Promise<Page>>();
-  readonly #marks = new WeakMap<Page, Delivery>();
+  readonly #marks = { moved: new WeakMap<Page, Delivery>(), caughtUp: new WeakMap<Page, Delivery>() };
   readonly #ending = new AbortController();
   readonly #waiting = new Set<() => void>();
   readonly #started: Promise<void>;
@@ -182,6 +191,11 @@ class EventLog {
     return undefined;
   }
 
+  /** Whether nothing is known to stand behind the page, as of `notBefore` or later. */
+  isEnd({ isEnd, moment }: Page, notBefore: number): boolean {
+    return isEnd && moment >= Math.max(notBefore, this.#grownAt);
+  }
+
   /** Resolves when the log may have grown since the page was read, when it has failed, or when the signal aborts. */
   growth({ moment }: Page, signal: AbortSignal): Promise<void> {
     if (this.#grownAt > moment || this.#failure || signal.aborted) return Promise.resolve();
@@ -198,8 +212,9 @@ class EventLog {
 
   /** The message without an event behind a page: the same for all who are there. */
   mark(page: Page, caughtUp: boolean): Delivery {
-    let mark = this.#marks.get(page);
-    if (!mark) this.#marks.set(page, (mark = this.#source.mark(page.next, caughtUp)));
+    const marks = caughtUp ? this.#marks.caughtUp : this.#marks.moved;
+    let mark = marks.get(page);
+    if (!mark) marks.set(page, (mark = this.#source.mark(page.next, caughtUp)));
     return mark;
   }
 

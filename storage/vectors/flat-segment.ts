@@ -69,6 +69,11 @@ export class FlatSegment {
     return this.#at(this.#placeOf.get(slot)!);
   }
 
+  /** All vectors, in the order of the slots; valid until the next change. */
+  vectors(): Float32Array {
+    return this.#numbers.subarray(0, this.#slots.length * this.#dimensions);
+  }
+
   /** Slots in some order. */
   slots(): readonly number[] {
     return this.#slots;

@@ -1,10 +1,11 @@
 /**
- * One namespace's index, kept at the state of its rows. It begins to watch, then reads all rows, then follows the changes: keys come from the
+ * One namespace's index, kept at the state of its rows. It begins to watch, then reads all rows (or, where the index was
+ * read from a snapshot, their keys, and the rows whose revision is another), then follows the changes: keys come from the
  * change log, the rows are read anew and sent to the index, so that the last to be applied of a row is never older than the last
  * change of it. What the index proposes is measured from the rows: a row that is gone is no hit, one that has changed counts as
  * it is now, and where too few are left more are asked for.
  */
-import type { Change, Entry, Revision, SearchRequest, Store } from '../../proto/store';
+import type { Change, Entry, KeyRange, Revision, SearchRequest, Store } from '../../proto/store';
 import { AppError, toAppError } from '../../src/core/errors';
 import { keyAfter } from '../../src/core/tuple';
 import { metadataOf, readVector } from '../../src/core/vector-row';
@@ -12,6 +13,7 @@ import type { IndexSettings, IndexState, Indexes } from './indexes';
 import { Nearest } from './nearest';
 import { readRows } from './read-rows';
 import { offerAll, othersTurn } from './scan-search';
+import type { SnapshotPlace } from './snapshot-file';
 
 export interface IndexFeedOptions {
   readonly store: Store;
@@ -20,6 +22,16 @@ export interface IndexFeedOptions {
   readonly index: number;
   readonly rows: SearchRequest['rows'];
   readonly settings: IndexSettings;
+  /** Where the index may be read from and written to; left out: nowhere. */
+  readonly snapshot?: SnapshotPlace | undefined;
+  /** Whether it is read from there first. */
+  readonly isFromSnapshot: boolean;
+  /** It begins when this one is over: another index of the same snapshot. */
+  readonly after?: Promise<void> | undefined;
+  /** Told of a snapshot that could not be written. */
+  readonly onFault?: ((error: AppError) => void) | undefined;
+  /** Told of the rows that were read, while the index is made from them. */
+  readonly onProgress?: ((rows: number, isDone: boolean) => void) | undefined;
   /** Told whenever the index has changed. Throws where it has become too large. */
   readonly onState: (state: IndexState) => void;
 }
@@ -30,8 +42,15 @@ interface Waiter {
   readonly reject: (error: AppError) => void;
 }
 
+interface Pending {
+  readonly key: Buffer;
+  readonly since: Revision;
+}
+
 /** Keys and values of one page of the first reading. */
 const pageBytes = 262_144;
+/** Keys of one page where the index was read from its snapshot. */
+const keysOfPage = 1_000;
 /** Changed rows that are sent to the index together. */
 const rowsOfApply = 512;
 /** What is read beyond k, for the index measures a little otherwise than the rows do. */
@@ -42,8 +61,10 @@ const widenMax = 3;
 export class IndexFeed {
   readonly #options: IndexFeedOptions;
   readonly #stopping = new AbortController();
-  /** Changed rows that are not in the index yet, the oldest change first. */
-  readonly #pending = new Map<string, { readonly key: Buffer; readonly revision: Revision }>();
+  /** Rows that have changed since they were last read for the index, by the first of these changes, the oldest first. */
+  readonly #pending = new Map<string, Pending>();
+  /** Those that are on their way into the index: all of them older. */
+  #taken: readonly Pending[] = [];
   #waiters: Waiter[] = [];
   /** Every change through it was seen. */
   #position: Revision = 0;
@@ -53,6 +74,8 @@ export class IndexFeed {
   /** Resolves when the rows are in the index; rejects where that failed. */
   readonly ready: Promise<void>;
   #isReady = false;
+  #isChanged = false;
+  #saving = Promise.resolve();
   readonly #ended: Promise<void>;
 
   constructor(options: IndexFeedOptions) {
@@ -76,13 +99,9 @@ export class IndexFeed {
     return this.#state;
   }
 
-  /** Why it does not go on; undefined while it does. */
-  get end(): AppError | undefined {
-    return this.#end;
-  }
-
-  get isReady(): boolean {
-    return this.#isReady;
+  /** It does not go on: it was stopped or has failed, or whoever holds the index has. */
+  get isOver(): boolean {
+    return this.#end !== undefined || this.#options.indexes.isStopped;
   }
 
   /** Resolves when every change through the revision is in the index. */
@@ -112,8 +131,22 @@ export class IndexFeed {
     return nearest;
   }
 
-  /** Ends it and closes the index. */
-  async stop(): Promise<void> {
+  /** Writes the index down, where there is something new since the last time. */
+  save(): Promise<void> {
+    const { snapshot, indexes, index } = this.#options;
+    this.#saving = this.#saving.then(async () => {
+      if (!snapshot || !this.#isReady || !this.#isChanged || this.#end) return;
+      this.#isChanged = false;
+      // What cannot be written down is made from the rows again.
+      await indexes.save(index, snapshot).catch((error: unknown) => this.#options.onFault?.(toAppError(error)));
+    });
+    return this.#saving;
+  }
+
+  /** Ends it and closes the index, after writing it down where that is asked for. */
+  async stop({ isSaved = false } = {}): Promise<void> {
+    if (isSaved) await this.save();
+    await this.#saving;
     this.#stopping.abort();
     await this.#ended;
   }
@@ -121,10 +154,11 @@ export class IndexFeed {
   // --- following the rows ------------------------------------------------------------------------------------------
 
   async #run(onReady: () => void): Promise<void> {
-    const { store, indexes, index, rows, settings } = this.#options;
+    const { store, indexes, index, rows, settings, snapshot, isFromSnapshot } = this.#options;
     const { signal } = this.#stopping;
+    await this.#options.after;
     try {
-      this.#note(await indexes.open(index, settings));
+      this.#note(await indexes.open(index, settings, isFromSnapshot ? snapshot : undefined));
       let loading: Promise<void> | undefined;
       for await (const batch of store.watch([rows], { keysOnly: true, signal })) {
         for (const change of batch.changes) this.#notePending(change);
@@ -151,31 +185,51 @@ export class IndexFeed {
     }
   }
 
+  /** Brings the index to the state of the rows: all of them where it is empty, else those that have another revision. */
   async #load(): Promise<void> {
-    const { store, rows } = this.#options;
+    const { indexes, index } = this.#options;
+    if (this.#state.count === 0) return this.#readAll({ bytesMax: pageBytes }, (entries) => this.#send(entries, []));
+    await this.#readAll({ limit: keysOfPage, keysOnly: true }, (entries) => this.#sendStale(entries));
+    if (!this.#stopping.signal.aborted) this.#note(await indexes.forgetOthers(index));
+  }
+
+  async #readAll(page: Partial<KeyRange>, take: (entries: readonly Entry[]) => Promise<void>): Promise<void> {
+    const { store, rows, onProgress } = this.#options;
     let from = rows.start;
-    for (;;) {
-      if (this.#stopping.signal.aborted) return;
-      const { results } = await store.read([{ start: from, end: rows.end, bytesMax: pageBytes }]);
+    let count = 0;
+    while (!this.#stopping.signal.aborted) {
+      const { results } = await store.read([{ ...page, start: from, end: rows.end }]);
       const { entries, more } = results[0]!;
-      await this.#send(entries, []);
+      if (entries.length > 0) await take(entries);
+      count += entries.length;
+      onProgress?.(count, !more);
       if (!more) return;
       from = keyAfter(entries.at(-1)!.key);
       await othersTurn();
     }
   }
 
+  async #sendStale(entries: readonly Entry[]): Promise<void> {
+    const { store, indexes, index, rows } = this.#options;
+    const ids = entries.map(({ key }) => key.toString('latin1', rows.start.length));
+    const stale = await indexes.compare(
+      index,
+      ids,
+      entries.map(({ revision }) => revision),
+    );
+    const keys = stale.map((at) => entries[at]!.key);
+    for await (const found of readRows(store, keys)) await this.#send(found, []);
+  }
+
   #notePending({ key, revision }: Change): void {
     const id = key.toString('latin1');
-    // To the end: the order is that of the changes.
-    this.#pending.delete(id);
-    this.#pending.set(id, { key, revision });
+    if (!this.#pending.has(id)) this.#pending.set(id, { key, since: revision });
   }
 
   get #appliedThrough(): Revision {
     if (!this.#isReady) return -1;
-    for (const { revision } of this.#pending.values()) return revision - 1;
-    return this.#position;
+    const [oldest = this.#pending.values().next().value] = this.#taken;
+    return oldest ? oldest.since - 1 : this.#position;
   }
 
   #applyAll(): void {
@@ -192,17 +246,21 @@ export class IndexFeed {
   }
 
   async #applySome(): Promise<void> {
-    const taken: (readonly [string, { readonly key: Buffer; readonly revision: Revision }])[] = [];
-    for (const each of this.#pending) if (taken.push(each) === rowsOfApply) break;
+    const taken: Pending[] = [];
+    for (const [id, each] of this.#pending) {
+      this.#pending.delete(id);
+      if (taken.push(each) === rowsOfApply) break;
+    }
+    this.#taken = taken;
     const found: Entry[] = [];
-    const keys = taken.map(([, { key }]) => key);
+    const keys = taken.map(({ key }) => key);
     for await (const entries of readRows(this.#options.store, keys)) found.push(...entries);
     const present = new Set(found.map(({ key }) => key.toString('latin1')));
     await this.#send(
       found,
       keys.filter((key) => !present.has(key.toString('latin1'))),
     );
-    for (const [id, change] of taken) if (this.#pending.get(id) === change) this.#pending.delete(id);
+    this.#taken = [];
   }
 
   async #send(entries: readonly Entry[], gone: readonly Buffer[]): Promise<void> {
@@ -226,6 +284,7 @@ export class IndexFeed {
       metadata.push(metadataOf(value).toString('utf8'));
     }
     if (ids.length + removed.length === 0) return;
+    this.#isChanged = true;
     this.#note(await indexes.apply(index, { ids, revisions, vectors, metadata, removed }));
   }
 

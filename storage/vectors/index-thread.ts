@@ -7,10 +7,16 @@ import type { IndexCall, IndexReply, IndexRequest, IndexResult } from './index-m
 
 const host = new IndexHost(systemClock);
 
-function perform(call: IndexCall): IndexResult {
+function perform(call: IndexCall): IndexResult | Promise<IndexResult | void> {
   switch (call.kind) {
     case 'open':
-      return host.open(call.index, call.settings);
+      return host.open(call.index, call.settings, call.snapshot);
+    case 'compare':
+      return host.compare(call.index, call.ids, call.revisions);
+    case 'forgetOthers':
+      return host.forgetOthers(call.index);
+    case 'save':
+      return host.save(call.index, call.snapshot);
     case 'apply':
       return host.apply(call.index, call.changes);
     case 'search':
@@ -21,12 +27,15 @@ function perform(call: IndexCall): IndexResult {
   }
 }
 
-function answer({ id, call }: IndexRequest): IndexReply {
+async function answer({ id, call }: IndexRequest): Promise<IndexReply> {
   try {
-    return { id, result: perform(call) };
+    const result = perform(call);
+    return { id, result: (result instanceof Promise ? await result : result) ?? undefined };
   } catch (error) {
     return { id, error: toAppError(error).message };
   }
 }
 
-parentPort?.on('message', (request: IndexRequest) => parentPort!.postMessage(answer(request)));
+parentPort?.on('message', (request: IndexRequest) => {
+  void answer(request).then((reply) => parentPort!.postMessage(reply));
+});

@@ -3,6 +3,7 @@
  * proposes candidates; what they are and how far is judged from the rows.
  */
 import type { VectorDistance } from '../../src/core/vector-distance';
+import type { SnapshotPlace } from './snapshot-file';
 
 export interface IndexSettings {
   readonly dimensions: number;
@@ -50,12 +51,18 @@ export interface Candidates {
 export interface Indexes {
   /** It was stopped, or has failed: calls reject. */
   readonly isStopped: boolean;
-  /** An empty index under a number of the caller's. */
-  open(index: number, settings: IndexSettings): Promise<IndexState>;
+  /** An index under a number of the caller's: what its snapshot holds, where there is one that can be believed; else empty. */
+  open(index: number, settings: IndexSettings, snapshot?: SnapshotPlace): Promise<IndexState>;
+  /** Which of these rows, by their places, are not in the index as of their revision. None of them is forgotten by `forgetOthers`. */
+  compare(index: number, ids: readonly string[], revisions: readonly number[]): Promise<readonly number[]>;
+  /** Removes what no `compare` and no `apply` has named since the index was opened. */
+  forgetOthers(index: number): Promise<IndexState>;
   /** Writes rows over what is there of them, and removes some. */
   apply(index: number, changes: IndexChanges): Promise<IndexState>;
   /** The nearest by the index's own measure, nearest first, perhaps more than wanted. */
   search(index: number, query: IndexQuery): Promise<Candidates>;
+  /** Writes the index down; one that is not worth it has no snapshot. */
+  save(index: number, snapshot: SnapshotPlace): Promise<void>;
   close(index: number): Promise<void>;
   /** Ends everything. Later calls reject. */
   stop(): Promise<void>;

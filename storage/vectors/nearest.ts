@@ -5,8 +5,8 @@
 import { limits } from '../../proto/limits';
 import type { Entry, SearchHit, SearchRequest } from '../../proto/store';
 import { invalidArgument } from '../../src/core/errors';
-import { matchesFilter, parseMetadata } from '../../src/core/metadata-filter';
-import type { MetadataFilter } from '../../src/core/metadata-filter';
+import { compileFilter, parseMetadata } from '../../src/core/metadata-filter';
+import type { MatchMetadata, MetadataFilter } from '../../src/core/metadata-filter';
 import { distanceBetween } from '../../src/core/vector-distance';
 import { metadataOf, readVector, withoutVector } from '../../src/core/vector-row';
 
@@ -19,13 +19,14 @@ export type NearestRequest = Pick<SearchRequest, 'distance' | 'near' | 'k' | 'fi
 
 export class Nearest {
   readonly #request: NearestRequest;
-  readonly #filter: MetadataFilter | undefined;
+  readonly #matches: MatchMetadata | undefined;
   readonly #vector: Float32Array;
   readonly #ranked: Ranked[] = [];
 
   constructor(request: NearestRequest) {
     this.#request = request;
-    this.#filter = request.filter === undefined ? undefined : (JSON.parse(request.filter) as MetadataFilter);
+    const { filter } = request;
+    this.#matches = filter === undefined ? undefined : compileFilter(JSON.parse(filter) as MetadataFilter);
     this.#vector = new Float32Array(request.near.length);
   }
 
@@ -41,7 +42,7 @@ export class Nearest {
   offer(entry: Entry): void {
     const { distance: measure, near, except, k } = this.#request;
     if (except?.equals(entry.key) || !readVector(entry.value, this.#vector)) return;
-    if (this.#filter && !matchesFilter(this.#filter, parseMetadata(metadataOf(entry.value)))) return;
+    if (this.#matches && !this.#matches(parseMetadata(metadataOf(entry.value)))) return;
     const ranked = { distance: distanceBetween(measure, near, this.#vector), entry };
     if (this.isFull && !isBefore(ranked, this.#ranked.at(-1)!)) return;
     this.#ranked.splice(this.#placeOf(ranked), 0, ranked);

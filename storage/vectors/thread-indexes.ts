@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '../../src/core/errors';
 import type { IndexCall, IndexReply, IndexRequest, IndexResult } from './index-messages';
 import type { Candidates, IndexChanges, IndexQuery, IndexSettings, IndexState, Indexes } from './indexes';
+import type { SnapshotPlace } from './snapshot-file';
 
 interface Waiting {
   readonly resolve: (result: IndexResult) => void;
@@ -35,8 +36,20 @@ export class ThreadIndexes implements Indexes {
     return this.#end !== undefined;
   }
 
-  open(index: number, settings: IndexSettings): Promise<IndexState> {
-    return this.#call({ kind: 'open', index, settings }) as Promise<IndexState>;
+  open(index: number, settings: IndexSettings, snapshot?: SnapshotPlace): Promise<IndexState> {
+    return this.#call({ kind: 'open', index, settings, snapshot }) as Promise<IndexState>;
+  }
+
+  compare(index: number, ids: readonly string[], revisions: readonly number[]): Promise<readonly number[]> {
+    return this.#call({ kind: 'compare', index, ids, revisions }) as Promise<readonly number[]>;
+  }
+
+  forgetOthers(index: number): Promise<IndexState> {
+    return this.#call({ kind: 'forgetOthers', index }) as Promise<IndexState>;
+  }
+
+  async save(index: number, snapshot: SnapshotPlace): Promise<void> {
+    await this.#call({ kind: 'save', index, snapshot });
   }
 
   apply(index: number, changes: IndexChanges): Promise<IndexState> {

@@ -238,10 +238,11 @@ describe('the thread of the indexes', () => {
   });
 
   it('that ends fails what waits for it, and what comes later', async () => {
+    // It hears everything and says nothing.
+    const silent = "require('node:worker_threads').parentPort.on('message', () => undefined)";
     let worker: Worker | undefined;
-    const indexes = new ThreadIndexes(() => (worker = makeWorker()));
-    await indexes.open(1, two);
-    const waiting = indexes.apply(1, changes());
+    const indexes = new ThreadIndexes(() => (worker = new Worker(silent, { eval: true })));
+    const waiting = indexes.open(1, two);
     void worker!.terminate();
     await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(indexes.search(1, { near: Float32Array.of(1), wanted: 1, filter: undefined })).rejects.toThrow(

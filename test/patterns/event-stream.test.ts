@@ -5,6 +5,7 @@ import type { NewEvent } from '../../src/patterns/event-input';
 import { positionCursor, versionCursor } from '../../src/patterns/event-pages';
 import { families } from '../../src/core/keyspace';
 import { AppError } from '../../src/core/errors';
+import { TenancyWorld } from './support/tenancy-world';
 import { atOnce, failure, turn, World } from './support/world';
 import type { Gateway } from './support/world';
 
@@ -363,6 +364,12 @@ describe('all events', () => {
     expect(await page({ types: ['rare'], after: positionCursor(5_000) })).toEqual(['found', 6_001, false]);
   });
 
+  it('fill a page of 1,000 from as many streams', async () => {
+    await Promise.all(Array.from({ length: 1_001 }, (_, index) => append(`s${index}`, [event()])));
+    const { events, through, hasMore } = await gateway.events.all(everything);
+    expect([new Set(events.map(({ streamId }) => streamId)).size, through, hasMore]).toEqual([1_000, 1_000, true]);
+  });
+
   it('are found by their position', async () => {
     await append('a', named('1', '2'));
     await append('b', named('3'));
@@ -462,6 +469,32 @@ describe('deleting', () => {
     await swept();
     expect([await rowsOf('event'), await rowsOf('eventId'), await rowsOf('eventPlace')]).toEqual([0, 0, 0]);
     expect(await gateway.events.get('s')).toMatchObject({ version: 400 });
+  });
+});
+
+describe('a tenant with a quota', () => {
+  it('pays for its events alone, passes it with none, and has room again when a stream is deleted', async () => {
+    const tenancies = new TenancyWorld();
+    const { tenants, patternsOf } = tenancies.tenancy();
+    await tenants.create({ tenantId: 't', name: 'T', plan: 'FREE' });
+    const { events } = patternsOf('t');
+    const batch = (): NewEvent[] => Array.from({ length: 100 }, () => event());
+    for (let at = 0; at < 10; at += 1) await events.append({ streamId: `s${at % 2}`, events: batch() });
+    await expect(events.append({ streamId: 's0', events: [event()] })).rejects.toEqual(failure('QUOTA_EXCEEDED'));
+    expect(await events.get('s0')).toMatchObject({ version: 500 });
+    await events.delete({ streamId: 's0' });
+    const appended = (async () => {
+      for (;;) {
+        try {
+          return await events.append({ streamId: 's1', events: batch() });
+        } catch (error) {
+          expect(error).toEqual(failure('QUOTA_EXCEEDED'));
+        }
+        await turn();
+      }
+    })();
+    expect(await tenancies.until(appended)).toMatchObject({ kind: 'appended', version: 501 });
+    await tenancies.close();
   });
 });
 

@@ -10,6 +10,7 @@ import type {
   IndexState,
   Indexes,
 } from '../../storage/vectors/indexes';
+import type { SnapshotPlace } from '../../storage/vectors/snapshot-file';
 
 export class LocalIndexes implements Indexes {
   readonly #host: IndexHost;
@@ -23,8 +24,20 @@ export class LocalIndexes implements Indexes {
     return this.#isStopped;
   }
 
-  open(index: number, settings: IndexSettings): Promise<IndexState> {
-    return this.#run(() => this.#host.open(index, settings));
+  open(index: number, settings: IndexSettings, snapshot?: SnapshotPlace): Promise<IndexState> {
+    return this.#run(() => this.#host.open(index, settings, snapshot));
+  }
+
+  compare(index: number, ids: readonly string[], revisions: readonly number[]): Promise<readonly number[]> {
+    return this.#run(() => this.#host.compare(index, ids, revisions));
+  }
+
+  forgetOthers(index: number): Promise<IndexState> {
+    return this.#run(() => this.#host.forgetOthers(index));
+  }
+
+  save(index: number, snapshot: SnapshotPlace): Promise<void> {
+    return this.#run(() => this.#host.save(index, snapshot));
   }
 
   apply(index: number, changes: IndexChanges): Promise<IndexState> {
@@ -46,7 +59,7 @@ export class LocalIndexes implements Indexes {
   }
 
   /** In a turn of its own, as an answer of a thread comes. */
-  #run<Result>(run: () => Result): Promise<Result> {
+  #run<Result>(run: () => Result | Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       setImmediate(() => {
         try {

@@ -1,69 +1,15 @@
 /** Search: the nearest rows of a namespace, measured exactly, as new as every commit acknowledged before. */
 import { limits } from '../../../proto/limits';
-import type { KeySpan, SearchFound, SearchOutcome, SearchRequest, Store, Transaction } from '../../../proto/store';
 import { makeSeededIds } from '../../../src/core/ids';
-import { matchesFilter } from '../../../src/core/metadata-filter';
+import { compileFilter } from '../../../src/core/metadata-filter';
 import type { MetadataFilter } from '../../../src/core/metadata-filter';
 import { distanceBetween } from '../../../src/core/vector-distance';
 import type { VectorDistance } from '../../../src/core/vector-distance';
 import { decodeVectorRow, encodeVectorRow } from '../../../src/core/vector-row';
+import { deleting, found, idsOf, inserting, row, search } from '../../support/vectors';
+import type { Asked, Vectors } from '../../support/vectors';
 import type { Suite } from './fixture';
-import { bytes, committed, put, remove, textOf, transaction } from './words';
-
-/** Vectors by id, with metadata where there is some. */
-type Vectors = Readonly<Record<string, readonly number[]>>;
-
-const allBetween = (start: string, end: string): KeySpan => ({ start: bytes(start), end: bytes(end) });
-const namespace = { rows: allBetween('v:', 'v;'), stamps: allBetween('s:', 's;') } as const;
-
-function row(vector: readonly number[], metadata?: object): Buffer {
-  return encodeVectorRow({
-    vector: Float32Array.from(vector),
-    ...(metadata && { metadata: Buffer.from(JSON.stringify(metadata)) }),
-  });
-}
-
-/** A transaction that writes vectors, and their stamp. */
-function inserting(vectors: Vectors, metadata: Readonly<Record<string, object>> = {}): Transaction {
-  const rows = Object.entries(vectors).map(([id, vector]) =>
-    put(`v:${id}`, row(vector, metadata[id]), { history: 'key' }),
-  );
-  return transaction([...rows, put('s:0', 'stamp', { history: 'none' })]);
-}
-
-function deleting(...ids: readonly string[]): Transaction {
-  return transaction([...ids.map((id) => remove(`v:${id}`, 'key')), put('s:0', 'stamp', { history: 'none' })]);
-}
-
-type Asked = Partial<Omit<SearchRequest, 'near' | 'except'>> & {
-  readonly near: readonly number[];
-  readonly except?: string;
-};
-
-function search(store: Store, { near, except, ...rest }: Asked): Promise<SearchOutcome> {
-  return store.search({
-    ...namespace,
-    checks: [],
-    distance: 'euclidean',
-    isExact: false,
-    k: 10,
-    consistency: 'strong',
-    withVectors: false,
-    ...rest,
-    near: Float32Array.from(near),
-    ...(except !== undefined && { except: bytes(`v:${except}`) }),
-  });
-}
-
-async function found(store: Store, asked: Asked): Promise<SearchFound> {
-  const outcome = await search(store, asked);
-  if (outcome.kind !== 'found') throw new Error('a conflict where hits were expected');
-  return outcome;
-}
-
-async function idsOf(store: Store, asked: Asked): Promise<string[]> {
-  return (await found(store, asked)).hits.map(({ key }) => textOf(key).slice(2));
-}
+import { bytes, committed, put, textOf, transaction } from './words';
 
 const square: Vectors = { a: [0, 0], b: [3, 4], c: [6, 8], d: [-3, -4] };
 
@@ -219,7 +165,7 @@ export function describeSearches(suite: Suite): void {
         const filter: MetadataFilter | undefined = ids.fraction() < 0.5 ? { group: whole(6) } : undefined;
         const near = vector();
         const expected = [...model]
-          .filter(([, each]) => !filter || matchesFilter(filter, each.metadata))
+          .filter(([, each]) => !filter || compileFilter(filter)(each.metadata))
           .map(([id, each]) => ({
             id,
             at: distanceBetween(distance, Float32Array.from(near), Float32Array.from(each.vector)),

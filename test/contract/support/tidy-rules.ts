@@ -55,6 +55,8 @@ export const layers: readonly Layer[] = [
     imports: ['core', 'config', 'proto', 'store', 'patterns', 'embedding', 'schema', 'resolvers', 'gateway', 'storage'],
   },
   { name: 'main', at: 'src/main.ts', imports: ['core', 'config', 'command'] },
+  { name: 'aggregate', at: 'src/aggregate/', imports: ['core', 'patterns'], packagesForbidden: /./ },
+  { name: 'library', at: 'src/index.ts', imports: ['core', 'aggregate', 'resolvers', 'gateway', 'command'] },
 ];
 
 const layerOf = (file: string): Layer | undefined =>

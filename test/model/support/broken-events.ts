@@ -9,7 +9,7 @@ function changed(store: Store, over: Partial<Pick<Store, 'commit' | 'watch'>>): 
     read: (ranges, options) => store.read(ranges, options),
     commit: (transactions, options) => store.commit(transactions, options),
     watch: (ranges, options) => store.watch(ranges, options),
-    search: (request, options) => store.search(request, options),
+    search: (query, options) => store.search(query, options),
     status: () => store.status(),
     close: () => store.close(),
     ...over,

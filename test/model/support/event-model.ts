@@ -233,6 +233,8 @@ class Readers {
       isOf: (event) => event.streamId === streamId,
       start: ({ events }, signal) => events.follow(streamId, after, signal),
       note: ({ version }) => (after = version!),
+      // Deleted: none of the life that has begun since was seen.
+      over: () => (after = 0),
     });
     this.#check(`a follower of ${streamId}`, seen, (event) => event.streamId === streamId);
   }
@@ -266,6 +268,7 @@ class Readers {
           if ((taken -= 1) === 0) break;
           if (chance.happens(0.2)) await network.pass();
         }
+        if (left > 0 && taken > 0) following.over?.();
       } catch (error) {
         if (!isAppError(error, 'UNAVAILABLE') && !isAppError(error, 'DEADLINE_EXCEEDED')) throw error;
       }
@@ -303,4 +306,6 @@ interface Following {
   readonly isOf: (event: Event) => boolean;
   readonly start: (gateway: Patterns, signal: AbortSignal) => AsyncIterable<Delivery>;
   readonly note: (delivery: Delivery) => void;
+  /** It has completed. */
+  readonly over?: () => void;
 }

@@ -41,15 +41,17 @@ export interface Sent<O> {
   readonly sends: number;
 }
 
-export interface SimulationOptions {
-  readonly gateways: number;
-  readonly breakage: Breakage | undefined;
-  readonly embeddings?: EmbeddingProvider;
-}
-
 /** Past it no message is lost any more, so that every run ends. */
 const stormyStepsMax = 600;
 const stepsMax = 20_000;
+
+export interface SimulationOptions {
+  readonly gateways: number;
+  readonly breakage: Breakage | undefined;
+  /** What stands around the store on its own side of the network. */
+  readonly storage?: (store: Store, simulation: Pick<Simulation, 'chance' | 'network' | 'clock'>) => Store;
+  readonly embeddings?: EmbeddingProvider;
+}
 
 export class Simulation {
   readonly chance: Chance;
@@ -64,11 +66,12 @@ export class Simulation {
   readonly near: Patterns;
   #step = 0;
 
-  constructor(seed: number, { gateways, breakage, embeddings = meaning.embeddings }: SimulationOptions) {
+  constructor(seed: number, options: SimulationOptions) {
+    const { gateways, breakage, storage = (store) => store, embeddings = meaning.embeddings } = options;
     this.#embeddings = embeddings;
     this.chance = makeChance(seed);
     this.network = new Network(this.chance);
-    this.store = new LocalStore({ engine: this.#engine, clock: this.clock });
+    this.store = storage(new LocalStore({ engine: this.#engine, clock: this.clock }), this);
     this.near = this.#gateway(this.store);
     this.gateways = Array.from({ length: gateways }, () => {
       const far = new FarStore(this.store, this.network);
