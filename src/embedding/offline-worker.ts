@@ -26,9 +26,7 @@ async function load(): Promise<EmbeddingsModel> {
 async function answer({ texts }: OfflineRequest): Promise<OfflineAnswer> {
   try {
     const loaded = await (model ??= load());
-    const vectors: Float32Array[] = [];
-    for (const text of texts) vectors.push(await embedMixed(text, (short) => loaded.embed([...short])));
-    return { kind: 'embedded', vectors };
+    return { kind: 'embedded', vectors: await embedMixed(texts, (short) => loaded.embed([...short])) };
   } catch (error) {
     return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
   }

@@ -8,6 +8,7 @@ import { hashedGrams } from './hashed-grams';
 const chunkCharsMax = 400;
 /** Reading more takes seconds, and moves the mean by little. */
 const chunksMax = 32;
+const batchMax = 8;
 /** The parts of the mix, of which the squares are their shares in a cosine. */
 const meaningScale = Math.sqrt(0.8);
 const wordingScale = Math.sqrt(0.2);
@@ -22,22 +23,30 @@ export function embeddedText(text: string): string {
 /** Gives a vector for each of some short texts. */
 export type EmbedShort = (texts: readonly string[]) => Promise<readonly ArrayLike<number>[]>;
 
-/** The mix of meaning and wording: 0.8 of the cosine is the model's, 0.2 that of hashed words and letters. */
-export async function embedMixed(text: string, embedShort: EmbedShort): Promise<Float32Array> {
-  const prepared = embeddedText(text);
-  const chunks = chunksOf(prepared, { charsMax: chunkCharsMax, chunksMax });
+/** The mix of meaning and wording, a vector for each text: 0.8 of a cosine is the model's, 0.2 that of hashed words and letters. */
+export async function embedMixed(texts: readonly string[], embedShort: EmbedShort): Promise<Float32Array[]> {
+  const prepared = texts.map(embeddedText);
+  const chunksOfTexts = prepared.map((text) => chunksOf(text, { charsMax: chunkCharsMax, chunksMax }));
+  const vectors = await embedInBatches(chunksOfTexts.flat(), embedShort);
+  let at = 0;
+  return prepared.map((text, index) => {
+    const chunks = chunksOfTexts[index]!;
+    const weights = chunks.map(({ length }) => length);
+    const meaning = weightedMean(vectors.slice(at, (at += chunks.length)), weights);
+    const wording = hashedGrams(text);
+    return toUnit(
+      concatenated([
+        { vector: meaning, scale: meaningScale },
+        { vector: wording, scale: wordingScale },
+      ]),
+    );
+  });
+}
+
+/** Several short ones at once cost a third of the same one by one; the memory of a batch has a bound. */
+async function embedInBatches(chunks: readonly string[], embedShort: EmbedShort): Promise<ArrayLike<number>[]> {
   const vectors: ArrayLike<number>[] = [];
-  // One after the other: a batch is as long as its longest member, and takes the memory of all.
-  for (const chunk of chunks) vectors.push((await embedShort([chunk]))[0]!);
-  const meaning = weightedMean(
-    vectors,
-    chunks.map(({ length }) => length),
-  );
-  const wording = hashedGrams(prepared);
-  return toUnit(
-    concatenated([
-      { vector: meaning, scale: meaningScale },
-      { vector: wording, scale: wordingScale },
-    ]),
-  );
+  for (let at = 0; at < chunks.length; at += batchMax)
+    vectors.push(...(await embedShort(chunks.slice(at, at + batchMax))));
+  return vectors;
 }

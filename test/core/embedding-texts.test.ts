@@ -88,17 +88,35 @@ describe('the mix', () => {
     Promise.resolve(texts.map((text) => (text.includes('sea') ? [3, 0] : [0, 5])));
 
   it('has the model for 0.8 of the cosine and the wording for 0.2', async () => {
-    const [one, other] = [await embedMixed('deep sea', model), await embedMixed('warm sea', model)];
+    const [one, other] = await embedMixed(['deep sea', 'warm sea'], model);
     const wording = cosine(hashedGrams('deep sea'), hashedGrams('warm sea'));
     expect(cosine(one!, one!)).toBeCloseTo(1, 5);
     expect(cosine(one!, other!)).toBeCloseTo(0.8 + 0.2 * wording, 5);
   });
 
   it('averages the parts of a long text by their length', async () => {
-    const long = await embedMixed(`${'sea '.repeat(100)}${'land '.repeat(20)}`, model);
-    const [sea, land] = [long[0]!, long[1]!];
+    const [long] = await embedMixed([`${'sea '.repeat(100)}${'land '.repeat(20)}`], model);
+    const [sea, land] = [long![0]!, long![1]!];
     expect(sea).toBeGreaterThan(land);
     expect(land).toBeGreaterThan(0);
+  });
+});
+
+describe('many texts', () => {
+  it('go to the model in batches with a bound, and come back in order', async () => {
+    const sizes: number[] = [];
+    const counting = (texts: readonly string[]): Promise<number[][]> => {
+      sizes.push(texts.length);
+      return Promise.resolve(texts.map((text) => [Number(text), 1]));
+    };
+    const vectors = await embedMixed(
+      Array.from({ length: 20 }, (_, at) => String(at)),
+      counting,
+    );
+    expect(sizes).toEqual([8, 8, 4]);
+    expect(vectors.map((vector) => Math.round(vector[0]! / vector[1]!))).toEqual(
+      Array.from({ length: 20 }, (_, at) => at),
+    );
   });
 });
 
