@@ -1,6 +1,7 @@
 /**
  * The way to etcd: one channel for each endpoint, one of which is used; the next one takes its place when a call on it breaks or
- * passes its deadline (a paused member is found by nothing else). A read is tried on one endpoint after the other until its
+ * passes its deadline (a paused member is found by nothing else). A member that was left is asked for its state until it answers, and only then
+ * used again: so that while a leader is elected, the paused one is not waited for a second time. A read is tried on one endpoint after the other until its
  * time is over; a write is sent once, and its caller decides what a lost answer means. With a user, calls carry a token, which is
  * asked for again when etcd no longer takes it.
  */
@@ -56,6 +57,8 @@ const ambiguousCodes: ReadonlySet<number> = new Set([1, 2, 4, 13, 14]);
 const keepaliveMs = 6_000;
 /** Between two tries of a read on all endpoints. */
 const pauseMs = 50;
+/** Between two looks at a member that does not answer. */
+const probeMs = 200;
 
 export class EtcdChannel {
   readonly #options: ChannelOptions;
@@ -65,6 +68,10 @@ export class EtcdChannel {
   readonly #others = new Map<string, Client>();
   readonly #listeners = new Set<() => void>();
   #current = 0;
+  /** Endpoints that were left and have not answered since. */
+  readonly #suspects = new Set<number>();
+  /** Endpoints left since a call was last answered. */
+  #failures = 0;
   #token: Promise<string> | undefined;
   #isClosed = false;
 
@@ -78,7 +85,9 @@ export class EtcdChannel {
   async once<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
     const at = this.#current;
     try {
-      return await this.#authorized(at, method, request);
+      const response = await this.#authorized(at, method, request);
+      this.#failures = 0;
+      return response;
     } catch (error) {
       if ((error as EtcdFailure).isAmbiguous) this.#leave(at);
       throw error;
@@ -182,15 +191,16 @@ export class EtcdChannel {
     metadata: Metadata,
   ): Promise<Response> {
     if (this.#isClosed) return Promise.reject(new EtcdFailure(status.CANCELLED, 'the store is closed'));
+    const callMs = this.#callMs * patience(this.#failures);
     return new Promise((resolve, reject) => {
       let isLate = false;
       const call = client.makeUnaryRequest(path, encode, decode, request, metadata, {}, (error, response) => {
         cancelTimer();
         if (!error) return resolve(response!);
         const code = isLate ? status.DEADLINE_EXCEEDED : error.code;
-        reject(new EtcdFailure(code, isLate ? `no answer within ${this.#callMs} ms` : error.details || error.message));
+        reject(new EtcdFailure(code, isLate ? `no answer within ${callMs} ms` : error.details || error.message));
       });
-      const cancelTimer = this.#options.clock.after(this.#callMs, () => {
+      const cancelTimer = this.#options.clock.after(callMs, () => {
         isLate = true;
         call.cancel();
       });
@@ -199,9 +209,39 @@ export class EtcdChannel {
 
   #leave(from: number): void {
     if (this.#current !== from) return;
-    this.#current = (from + 1) % this.#clients.length;
+    this.#failures += 1;
+    void this.#suspect(from);
+    const others = this.#clients.map((_, index) => (from + 1 + index) % this.#clients.length);
+    this.#current = others.find((each) => !this.#suspects.has(each)) ?? others[0]!;
     for (const listener of this.#listeners) listener();
   }
+
+  /** Asks an endpoint for its state until it answers. */
+  async #suspect(at: number): Promise<void> {
+    if (this.#suspects.has(at) || this.#clients.length === 1) return;
+    this.#suspects.add(at);
+    while (!this.#isClosed) {
+      try {
+        await this.#authorized(at, methods.status, {});
+        break;
+      } catch (error) {
+        // It answers, if only to refuse.
+        if (!(error as EtcdFailure).isAmbiguous) break;
+        await this.#options.clock.sleep(probeMs);
+      }
+    }
+    this.#suspects.delete(at);
+  }
+}
+
+/**
+ * What a call is given of its time after so many failures in a row. Little at first: a member that another leader was elected meanwhile
+ * for answers at once, and one that waits for a leader of before never does. Then more and more: perhaps all of them are slow.
+ */
+function patience(failures: number): number {
+  if (failures === 0) return 1;
+  if (failures <= 6) return 0.3;
+  return failures <= 9 ? 0.6 : 2;
 }
 
 export function unreachable(cause: Error): AppError {
