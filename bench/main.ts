@@ -3,10 +3,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { eventsBench } from './events';
 import { fanout } from './fanout';
+import { flood } from './flood';
+import { holds } from './holds';
 import { hot } from './hot';
 import { increment } from './increment';
 import { memory } from './memory';
+import { patterns } from './patterns';
+import { quality } from './quality';
 import { reads } from './reads';
 import { recovery } from './recovery';
 import { store } from './store';
@@ -19,7 +24,21 @@ import type { Format } from './support/table';
 import { World } from './support/world';
 import { trivial } from './trivial';
 
-const benches: readonly Bench[] = [trivial, increment, hot, reads, store, fanout, memory, recovery];
+const benches: readonly Bench[] = [
+  trivial,
+  increment,
+  hot,
+  reads,
+  patterns,
+  holds,
+  eventsBench,
+  flood,
+  store,
+  fanout,
+  memory,
+  recovery,
+  quality,
+];
 
 const help = `Usage: npm run bench -- [NAME ...] [options]
 

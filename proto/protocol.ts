@@ -3,7 +3,7 @@
 /** Rises when an older peer would misunderstand; a server also serves the major before its own. */
 export const protocolMajor = 1;
 /** Rises with additions that an older peer may ignore. */
-export const protocolMinor = 0;
+export const protocolMinor = 1;
 
 export type HelloVerdict =
   { readonly kind: 'served'; readonly major: number } | { readonly kind: 'refused'; readonly reason: string };

@@ -3,12 +3,20 @@ import { CacheResolver } from './cache';
 import { ClusterResolver } from './cluster';
 import { CounterResolver, IncrementCounterSuccessResolver } from './counter';
 import { ElectionResolver } from './election';
+import {
+  AppendEventsSuccessResolver,
+  DuplicateEventsResolver,
+  EventStreamFieldsResolver,
+  WrongExpectedVersionResolver,
+} from './event-fields';
+import { AllEventsResolver, EventStreamResolver } from './event-stream';
 import { InventoryItemResolver, InventoryResolver, ReservationLineResolver } from './inventory';
 import { KvResolver } from './kv';
 import { NodeResolver } from './node';
 import { SessionResolver } from './session';
 import { RateLimitResolver } from './rate-limit';
 import { TenantResolver } from './tenant';
+import { VectorResolver } from './vector';
 
 export const resolverClasses = [
   NodeResolver,
@@ -16,6 +24,12 @@ export const resolverClasses = [
   CounterResolver,
   IncrementCounterSuccessResolver,
   ElectionResolver,
+  EventStreamResolver,
+  AllEventsResolver,
+  EventStreamFieldsResolver,
+  AppendEventsSuccessResolver,
+  WrongExpectedVersionResolver,
+  DuplicateEventsResolver,
   InventoryResolver,
   InventoryItemResolver,
   ReservationLineResolver,
@@ -24,4 +38,5 @@ export const resolverClasses = [
   ClusterResolver,
   SessionResolver,
   TenantResolver,
+  VectorResolver,
 ] as const;

@@ -9,6 +9,7 @@ import type { RequestContext } from './context';
 import { toCounter } from './counter';
 import { toSession } from './session-shapes';
 import { toElection } from './election-shapes';
+import { toEvent, toStream } from './event-shapes';
 import { toItem, toReservation } from './inventory-shapes';
 import { toTenant } from './tenant';
 
@@ -25,6 +26,14 @@ const finders = {
     return session ? toSession(session) : null;
   },
   electionNode: async (name, { patterns }) => toElection(await patterns.elections.get(name)),
+  eventNode: async (position, { patterns }) => {
+    const event = /^[1-9]\d{0,14}$/.test(position) ? await patterns.events.at(Number(position)) : undefined;
+    return event ? toEvent(event) : null;
+  },
+  eventStreamNode: async (streamId, { patterns }) => {
+    const stream = await patterns.events.get(streamId);
+    return stream ? toStream(stream) : null;
+  },
   inventoryItemNode: async (sku, { patterns }) => {
     const item = await patterns.inventory.get(sku);
     return item ? toItem(item) : null;

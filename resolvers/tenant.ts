@@ -12,11 +12,13 @@ import {
   Tenant,
   TenantConnection,
   type TenantPlan,
+  TenantUsage,
   UpdateTenantInput,
   UpdateTenantResult,
 } from '../schema/tenant';
 import { encodeOpaque } from '../src/core/opaque';
 import { type Tenant as Read, tenantCursor } from '../src/patterns/tenant';
+import { bytesOfMb, quotaOfPlan } from '../src/patterns/tenant-decisions';
 import type { RequestContext } from './context';
 import { given, toConnection } from './shapes';
 
@@ -88,6 +90,12 @@ export class TenantResolver {
     return tenancy.apiKeys.revoke(id, caller);
   }
 
+  @FieldResolver(() => TenantUsage)
+  async usage(@Root() { tenantId }: Tenant, @Ctx() { tenancy }: RequestContext): Promise<TenantUsage> {
+    const { keys, bytes } = await tenancy.tenants.usage(tenantId);
+    return { keys, storageBytes: bytes };
+  }
+
   @FieldResolver(() => [ApiKey])
   async apiKeys(@Root() { tenantId }: Tenant, @Ctx() { tenancy, caller }: RequestContext): Promise<ApiKey[]> {
     const keys = await tenancy.apiKeys.list(tenantId, caller);
@@ -103,12 +111,14 @@ export class TenantResolver {
 
 /** A tenant as the SDL shows it. */
 export function toTenant({ tenantId, name, plan, createdAtMs }: Read): Tenant {
+  const { keysMax, bytesMax } = quotaOfPlan[plan];
   return {
     kind: 'Tenant',
     id: encodeOpaque('tenantNode', Buffer.from(tenantId, 'utf8')),
     tenantId,
     name,
     plan: plan as TenantPlan,
+    limits: { maxKeys: keysMax ?? null, maxStorageMb: bytesMax === undefined ? null : bytesMax / bytesOfMb },
     createdAt: createdAtMs,
   };
 }

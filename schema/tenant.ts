@@ -1,7 +1,7 @@
 /** Tenants and their keys. Prose is in tenant.graphql. */
 import { createUnionType, Field, InputType, ObjectType, registerEnumType } from 'type-graphql';
 import { AlreadyExists, Node, NotFound, PageInfo } from './common';
-import { DateTimeScalar } from './scalars';
+import { DateTimeScalar, SafeIntScalar } from './scalars';
 
 export enum TenantPlan {
   FREE = 'FREE',
@@ -31,6 +31,22 @@ export class ApiKey {
   lastUsedAt!: number | null;
 }
 
+@ObjectType('TenantLimits', { simpleResolvers: true })
+export class TenantLimits {
+  @Field(() => SafeIntScalar, { nullable: true })
+  maxKeys!: number | null;
+  @Field(() => SafeIntScalar, { nullable: true })
+  maxStorageMb!: number | null;
+}
+
+@ObjectType('TenantUsage', { simpleResolvers: true })
+export class TenantUsage {
+  @Field(() => SafeIntScalar)
+  keys!: number;
+  @Field(() => SafeIntScalar)
+  storageBytes!: number;
+}
+
 @ObjectType('Tenant', { implements: Node, simpleResolvers: true })
 export class Tenant extends Node {
   kind!: 'Tenant';
@@ -40,6 +56,8 @@ export class Tenant extends Node {
   name!: string;
   @Field(() => TenantPlan)
   plan!: TenantPlan;
+  @Field(() => TenantLimits)
+  limits!: TenantLimits;
   @Field(() => DateTimeScalar)
   createdAt!: number;
 }

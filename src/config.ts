@@ -119,6 +119,28 @@ const keySet: Parse<string> = (text) => {
   return text;
 };
 
+/** Of a service that is given texts, and perhaps a key. Whoever looks at the settings must not find a password in it. */
+const service: Parse<string> = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  if (!isPlain || !/^https?:$/.test(url.protocol))
+    throw new RangeError(
+      'an http or https URL such as https://api.example.com/v1, without a password and without ? or #',
+    );
+  return text;
+};
+
+/** What can stand in a header. Its value is in no message. */
+const headerToken: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{1,4096}$/.test(text)) throw new RangeError('1 to 4096 bytes of printable ASCII without spaces');
+  return text;
+};
+
+const modelName: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{1,200}$/.test(text)) throw new RangeError('1 to 200 bytes of printable ASCII without spaces');
+  return text;
+};
+
 const secretBytesMin = 32;
 
 const secret: Parse<Buffer> = (text) => {
@@ -305,11 +327,29 @@ export const settings = {
     '30000',
     'How long a subscriber may take nothing before it is ended with SLOW_CONSUMER.',
   ),
+  NORIGATE_TENANT_SUBSCRIPTIONS_MAX: setting(
+    'number',
+    whole(1, 10_000_000),
+    '10000',
+    'Subscriptions that a tenant may have open on a gateway, over WebSocket and server-sent events together; past it the new one is OVERLOADED.',
+  ),
+  NORIGATE_HEARTBEAT_MS: setting(
+    'milliseconds',
+    whole(100, 3_600_000),
+    '12000',
+    'Between signs of life on open connections: pings of WebSockets, comments of event streams. A socket that leaves a ping unanswered until the next is given up.',
+  ),
   NORIGATE_STORE_DEADLINE_MS: setting(
     'milliseconds',
     whole(50, 600_000),
     '5000',
     'How long one operation on storage may take.',
+  ),
+  NORIGATE_WORKERS: setting(
+    'number',
+    whole(1, 64),
+    '1',
+    'Gateway processes that share the port, for machines with more cores; each is a gateway of its own.',
   ),
   NORIGATE_STOP_DEADLINE_MS: setting(
     'milliseconds',
@@ -329,11 +369,17 @@ export const settings = {
     '',
     'GraphQL requests of a tenant in NORIGATE_RATE_LIMIT_WINDOW_MS, over all gateways; past it 429 and RATE_LIMITED. Left out: any number.',
   ),
+  NORIGATE_RATE_LIMIT_PER_KEY: setting(
+    'number',
+    optional(whole(1, 2_147_483_647)),
+    '',
+    'GraphQL requests with one API key in NORIGATE_RATE_LIMIT_WINDOW_MS, likewise. Left out: any number.',
+  ),
   NORIGATE_RATE_LIMIT_WINDOW_MS: setting(
     'milliseconds',
     whole(1_000, dayMs),
     '60000',
-    'The time that NORIGATE_RATE_LIMIT counts in.',
+    'The time that NORIGATE_RATE_LIMIT and NORIGATE_RATE_LIMIT_PER_KEY count in.',
   ),
   NORIGATE_CACHE_ENTRIES_MAX: setting(
     'number',
@@ -365,6 +411,77 @@ export const settings = {
     whole(60_000, 30 * dayMs),
     '86400000',
     'How long an idempotencyKey is remembered. On etcd an hour, where it is not set.',
+  ),
+  NORIGATE_VECTOR_MEMORY_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '1073741824',
+    'What the vector indexes of a storage process may take in memory; those not used for longest go first, and one that is larger is searched by reading all its rows.',
+  ),
+  NORIGATE_VECTOR_SNAPSHOT_MS: setting(
+    'milliseconds',
+    whole(1_000, dayMs),
+    '300000',
+    'How often vector indexes that have changed are written down, beside the data; at a graceful stop too.',
+  ),
+  NORIGATE_EMBEDDINGS: setting(
+    'offline | hashed | openai',
+    oneOf('offline', 'hashed', 'openai'),
+    'offline',
+    'What turns texts into vectors. `offline`: a model for English on this machine. `openai`: a server with that interface. `hashed`: words alone, without meaning.',
+  ),
+  NORIGATE_EMBEDDINGS_URL: setting(
+    'URL',
+    optional(service),
+    '',
+    'Where `/embeddings` of that server lies, such as https://api.openai.com/v1; together with NORIGATE_EMBEDDINGS_MODEL and NORIGATE_EMBEDDINGS_DIMENSIONS.',
+  ),
+  NORIGATE_EMBEDDINGS_MODEL: setting('string', optional(modelName), '', 'The model that the server is asked for.'),
+  NORIGATE_EMBEDDINGS_DIMENSIONS: setting(
+    'number',
+    optional(whole(1, 4_096)),
+    '',
+    'Dimensions of its vectors; an answer with another number is refused.',
+  ),
+  NORIGATE_EMBEDDINGS_ASK_DIMENSIONS: setting(
+    'boolean',
+    flag,
+    'false',
+    'Whether the model is asked for that many dimensions, for models that can give several.',
+  ),
+  NORIGATE_EMBEDDINGS_KEY: {
+    ...setting(
+      'secret',
+      optional(headerToken),
+      '',
+      'Sent to the server as `Authorization: Bearer`; left out: nothing is.',
+    ),
+    isSecret: true,
+  },
+  NORIGATE_EMBEDDINGS_BATCH_MAX: setting('number', whole(1, 2_048), '64', 'Texts in one request to the server.'),
+  NORIGATE_EMBEDDINGS_PART_CHARS_MAX: setting(
+    'number',
+    whole(100, 100_000),
+    '4000',
+    'Characters that the model reads at once; longer texts are cut, and the vectors of their parts averaged.',
+  ),
+  NORIGATE_EMBEDDINGS_TIMEOUT_MS: setting(
+    'milliseconds',
+    whole(100, 600_000),
+    '15000',
+    'How long one request to the server may take.',
+  ),
+  NORIGATE_EMBEDDINGS_BUDGET_MS: setting(
+    'milliseconds',
+    whole(100, 600_000),
+    '30000',
+    'How long the texts of one operation may take, with all tries.',
+  ),
+  NORIGATE_EMBEDDINGS_CACHE_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '67108864',
+    'Vectors of texts that a gateway remembers, so that they are not made again; 0: none.',
   ),
   NORIGATE_LOG_LEVEL: setting(
     'trace | debug | info | warn | error | fatal | silent',
@@ -452,10 +569,17 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     faults.push(`${jwt.join(', ')} go together; set are only ${jwtGiven.join(' and ')}.`);
   if (isGiven('NORIGATE_TLS_CERT') !== isGiven('NORIGATE_TLS_KEY'))
     faults.push('NORIGATE_TLS_CERT and NORIGATE_TLS_KEY go together; only one of them is set.');
-  if (isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') && !isGiven('NORIGATE_RATE_LIMIT'))
-    faults.push('NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT, the number of requests in that time.');
+  if (
+    isGiven('NORIGATE_RATE_LIMIT_WINDOW_MS') &&
+    !isGiven('NORIGATE_RATE_LIMIT') &&
+    !isGiven('NORIGATE_RATE_LIMIT_PER_KEY')
+  )
+    faults.push(
+      'NORIGATE_RATE_LIMIT_WINDOW_MS needs NORIGATE_RATE_LIMIT or NORIGATE_RATE_LIMIT_PER_KEY, the number of requests in that time.',
+    );
   if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
     faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
+  faults.push(...embeddingFaults(values, isGiven));
   return faults;
 }
 
@@ -470,6 +594,25 @@ function etcdFaults({ NORIGATE_ENGINE }: Values, isGiven: (name: SettingName) =>
   if (isGiven('NORIGATE_ETCD_TLS_CERT') !== isGiven('NORIGATE_ETCD_TLS_KEY'))
     faults.push('NORIGATE_ETCD_TLS_CERT and NORIGATE_ETCD_TLS_KEY go together; only one of them is set.');
   return faults;
+}
+
+/** A server needs to be said in full, and what is for a server alone needs one. */
+function embeddingFaults(values: Values, isGiven: (name: SettingName) => boolean): string[] {
+  const { NORIGATE_EMBEDDINGS: kind, NORIGATE_EMBEDDINGS_URL: url } = values;
+  const needed = ['NORIGATE_EMBEDDINGS_URL', 'NORIGATE_EMBEDDINGS_MODEL', 'NORIGATE_EMBEDDINGS_DIMENSIONS'] as const;
+  const ofServer = [...needed, 'NORIGATE_EMBEDDINGS_ASK_DIMENSIONS', 'NORIGATE_EMBEDDINGS_KEY'] as const;
+  const wrong = kind === 'openai' ? needed.filter((name) => !isGiven(name)) : ofServer.filter(isGiven);
+  if (kind === undefined) return [];
+  if (wrong.length > 0)
+    return kind === 'openai'
+      ? [`NORIGATE_EMBEDDINGS=openai needs ${wrong.join(' and ')}.`]
+      : [`${wrong.join(', ')} need NORIGATE_EMBEDDINGS=openai; it is ${kind}.`];
+  const isOpen = url !== undefined && url.startsWith('http:') && !isLoopback(new URL(url).hostname);
+  return isOpen && isGiven('NORIGATE_EMBEDDINGS_KEY')
+    ? [
+        'NORIGATE_EMBEDDINGS_KEY would be sent in the clear: NORIGATE_EMBEDDINGS_URL must begin with https, or be on this machine.',
+      ]
+    : [];
 }
 
 function suggestion(name: string): string {

@@ -12,6 +12,7 @@ import { helpText } from './command/help';
 import type { RunningGateway } from './command/run-gateway';
 import { StorageChild, StorageFailure } from './command/storage-child';
 import { socketAddress } from './command/socket-address';
+import { WorkerSide } from './command/worker-side';
 import { ConfigError, readConfig } from './config';
 import type { Config } from './config';
 import { systemClock } from './core/clock';
@@ -101,6 +102,7 @@ async function startGateway(session: Session, storageAddress: string, storage: s
   // Loaded by the processes that need it: storage is small without GraphQL.
   const { runGateway } = await import('./command/run-gateway');
   const metrics = new Metrics();
+  const worker = WorkerSide.isOne ? new WorkerSide(metrics, () => session.end(0)) : undefined;
   let running: RunningGateway;
   try {
     running = await runGateway({
@@ -110,12 +112,17 @@ async function startGateway(session: Session, storageAddress: string, storage: s
       ids: systemIds,
       logger,
       metrics,
+      showMetrics: worker && (() => worker.allMetrics()),
       lifecycle,
     });
   } catch (error) {
     throw listenFailure(error, config);
   }
-  const { origin } = running;
+  if (worker) WorkerSide.report({ kind: 'ready', origin: running.origin });
+  else announce(session, running.origin, storage);
+}
+
+function announce({ config, logger }: Session, origin: string, storage: string): void {
   logger.info({ graphql: `${origin}/graphql`, graphiql: `${origin}/graphiql`, storage }, 'ready');
   if (process.stdout.isTTY || config.NORIGATE_LOG_FORMAT === 'pretty')
     process.stdout.write(
@@ -161,7 +168,7 @@ async function runAll(session: Session): Promise<void> {
   process.on('exit', () => child.kill());
   await child.start();
   lifecycle.onStop('storage', (signal) => child.stop(config.NORIGATE_STOP_DEADLINE_MS, signal));
-  await startGateway(session, address, whereDataIs(config));
+  await startGateways(session, address, whereDataIs(config));
 }
 
 function whereDataIs(config: Config): string {
@@ -170,10 +177,38 @@ function whereDataIs(config: Config): string {
   return etcd ? `etcd at ${etcd.addresses.join(', ')}` : config.DATA_DIR;
 }
 
+/** One, in this process, or several of their own. */
+async function startGateways(session: Session, storageAddress: string, storage: string): Promise<void> {
+  const { config, logger, lifecycle, end } = session;
+  if (config.NORIGATE_WORKERS === 1 || WorkerSide.isOne) return startGateway(session, storageAddress, storage);
+  const { WorkerPool } = await import('./command/worker-pool');
+  const pool = new WorkerPool({
+    count: config.NORIGATE_WORKERS,
+    program: __filename,
+    args: ['gateway'],
+    environment: { NORIGATE_STORAGE: storageAddress },
+    clock: systemClock,
+    ids: systemIds,
+    logger,
+    onFailure: (message) => {
+      logger.fatal(message);
+      process.exitCode = 1;
+      end(1);
+    },
+  });
+  process.on('exit', () => pool.kill());
+  lifecycle.onStop('gateways', (signal) => pool.stop(signal));
+  announce(session, await pool.start(), storage);
+}
+
 async function runGatewayAlone(session: Session): Promise<void> {
-  stopOnSignals(session, () => undefined);
+  // Ctrl-C at a terminal reaches every process; one of several is told by the one that watches over them.
+  if (WorkerSide.isOne) {
+    for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+    process.on('SIGTERM', () => session.end(0));
+  } else stopOnSignals(session, () => undefined);
   const { storageAddress } = session.config;
-  await startGateway(session, storageAddress, `storage at ${storageAddress}`);
+  await startGateways(session, storageAddress, `storage at ${storageAddress}`);
 }
 
 async function printSchema(): Promise<void> {
@@ -207,6 +242,10 @@ async function main(): Promise<void> {
     await session.lifecycle.stop(config.NORIGATE_STOP_DEADLINE_MS);
     // A storage process has told the one that started it.
     if (command === 'storage' && process.send) process.exit(1);
+    if (WorkerSide.isOne) {
+      WorkerSide.report({ kind: 'failed', message });
+      process.exit(1);
+    }
     fail(message);
   }
 }

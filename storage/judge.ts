@@ -5,6 +5,9 @@
 import type { Change, Check, CommitOutcome, Entry, Mark, MarkEntry, Revision, Transaction } from '../proto/store';
 import { AppError } from '../src/core/errors';
 import type { History } from '../src/core/keyspace';
+import type { Usage } from '../src/core/usage';
+import { UsageChanges, quotaFault } from './usage';
+import type { UsageChange } from './usage';
 
 /** What stands beside a value. An expired row stays until it is swept or written over. */
 export interface RowHead {
@@ -12,6 +15,7 @@ export interface RowHead {
   /** 0: never. */
   readonly expiresAtMs: number;
   readonly history: History;
+  readonly valueBytes: number;
 }
 
 /** A transaction that was applied before under the same attempt id. */
@@ -31,6 +35,8 @@ export interface StateView {
   /** How many marks count against a scope. */
   marksOfScope(scope: Buffer, nowMs: number): number;
   attempt(attemptId: Buffer): PastAttempt | undefined;
+  /** What is stored for a scope. */
+  usage(scope: Buffer): Usage;
 }
 
 /** One row to write or to remove. */
@@ -55,6 +61,7 @@ export interface Effects {
   readonly marks: readonly Mark[];
   readonly scope: Buffer;
   readonly changes: readonly Change[];
+  readonly usage: readonly UsageChange[];
   readonly attemptId: Buffer | undefined;
 }
 
@@ -92,6 +99,8 @@ export function judgeTransaction(
     return { outcome: { kind: 'failed', error: new AppError('OVERLOADED', message) }, effects: undefined };
   }
   const effects = effectsOf(transaction, view, nowMs, scope);
+  const error = quotaFault(transaction, effects.usage, (account) => view.usage(account));
+  if (error) return { outcome: { kind: 'failed', error }, effects: undefined };
   return { outcome: { kind: 'committed', revision: effects.revision, nowMs }, effects };
 }
 
@@ -145,7 +154,7 @@ function effectsOf(transaction: Transaction, view: StateView, nowMs: number, sco
   }
   const revision = rows.length > 0 || marks.length > 0 ? view.revision + 1 : view.revision;
   const changes = changesOf(rows, view, revision, nowMs);
-  return { revision, rows, marks, scope, changes, attemptId: transaction.attemptId };
+  return { revision, rows, marks, scope, changes, usage: usageOf(rows, view), attemptId: transaction.attemptId };
 }
 
 function changesOf(rows: readonly RowEffect[], view: StateView, revision: Revision, nowMs: number): Change[] {
@@ -164,6 +173,13 @@ function changesOf(rows: readonly RowEffect[], view: StateView, revision: Revisi
   }
   // The order is stable, so an EXPIRE stays before the PUT of its key.
   return changes.length > 1 ? changes.sort((a, b) => Buffer.compare(a.key, b.key)) : changes;
+}
+
+/** An expired row that is not swept yet is billed until it is written over. */
+function usageOf(rows: readonly RowEffect[], view: StateView): readonly UsageChange[] {
+  const sum = new UsageChanges();
+  for (const { key, value } of rows) sum.add(key, view.head(key)?.valueBytes, value?.length);
+  return sum.all();
 }
 
 /** A change that takes a key away. */

@@ -12,6 +12,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -27,7 +30,8 @@ import type { Applied, Engine } from './engine';
 import { EngineFailure } from './engine';
 import { isReadOnly } from './judge';
 import { StorageClock } from './storage-clock';
-import { faultOf, validateCommit, validateRanges } from './validate';
+import { faultOf, validateCommit, validateRanges, validateSearch } from './validate';
+import { scanSearch } from './vectors/scan-search';
 import { WatchHub } from './watch-hub';
 
 export interface LocalStoreOptions {
@@ -93,6 +97,13 @@ export class LocalStore implements Store {
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
     return endable((signal) => this.#watch(ranges, options, signal), options.signal);
+  }
+
+  /** Reads all rows of the namespace: `vectors/vector-store.ts` has an index. */
+  async search(request: SearchRequest, _options?: SearchOptions): Promise<SearchOutcome> {
+    this.#refuseIfOver();
+    validateSearch(request);
+    return scanSearch(this, request);
   }
 
   async status(): Promise<StoreStatus> {

@@ -15,10 +15,22 @@ export interface LoadGenerator {
     readonly variables: readonly object[];
     /** Stands in every answer. */
     readonly expected: string;
+    /** Sent as `x-tenant-id`; left out: the default tenant. */
+    readonly tenantId?: string;
+    /** A second request after each answer, which takes an id out of it; both together count as one. */
+    readonly followUp?: FollowUp;
   };
   readonly started: true;
   readonly run: RunSpec;
   readonly result: Measured;
+}
+
+export interface FollowUp {
+  readonly query: string;
+  /** The member of the answer, a string, that goes into `variables` of the second request as `input` and this name. */
+  readonly member: string;
+  /** Stands in every answer to it. */
+  readonly expected: string;
 }
 
 /** Every so many answers the body is looked at; the status always. */
@@ -28,6 +40,8 @@ class Load {
   readonly #config: LoadGenerator['config'];
   readonly #requests: readonly Buffer[];
   readonly #expected: Buffer;
+  /** Connections whose second request is in flight. */
+  readonly #following = new Set<HttpConnection>();
   readonly #ids = makeSeededIds(1);
   #meter: Meter | undefined;
   #seen = 0;
@@ -36,11 +50,11 @@ class Load {
 
   constructor(config: LoadGenerator['config']) {
     this.#config = config;
-    const { port, query, variables, expected } = config;
+    const { query, variables, expected } = config;
     this.#requests =
       variables.length === 0
-        ? [graphqlRequest(port, query)]
-        : variables.map((each) => graphqlRequest(port, query, each));
+        ? [graphqlRequest(config, query)]
+        : variables.map((each) => graphqlRequest(config, query, each));
     this.#expected = Buffer.from(expected);
   }
 
@@ -70,13 +84,26 @@ class Load {
 
   #onAnswer(connection: HttpConnection, answer: Answer): void {
     const meter = this.#meter!;
+    const { followUp } = this.#config;
+    const isSecond = this.#following.delete(connection);
     this.#seen += 1;
     if (answer.status !== 200 || this.#seen % lookEvery === 0) {
-      const fault = faultOf(answer, this.#expected);
+      const fault = faultOf(answer, isSecond ? Buffer.from(followUp!.expected) : this.#expected);
       if (fault !== undefined) meter.failed(fault);
     }
+    if (followUp && !isSecond) return this.#follow(connection, answer, followUp);
     if (meter.answered(connection.askedMs)) this.#ask(connection);
     else this.#end();
+  }
+
+  #follow(connection: HttpConnection, answer: Answer, { query, member }: FollowUp): void {
+    const id = stringIn(answer, member);
+    if (id === undefined) return this.#end(`an answer without ${member}`);
+    const { askedMs } = connection;
+    this.#following.add(connection);
+    connection.send(graphqlRequest(this.#config, query, { input: { [member]: id } }));
+    // The pair is one.
+    connection.askedMs = askedMs;
   }
 
   /** One connection has nothing more to do, or has failed. */
@@ -85,6 +112,15 @@ class Load {
     this.#running -= 1;
     if (this.#running === 0) this.#onEnd();
   }
+}
+
+/** A member of the answer that is a string without anything escaped. */
+function stringIn({ bytes, bodyStart, bodyEnd }: Answer, member: string): string | undefined {
+  const name = `"${member}":"`;
+  const found = bytes.indexOf(name, bodyStart);
+  if (found < 0 || found >= bodyEnd) return undefined;
+  const from = found + name.length;
+  return bytes.toString('utf8', from, bytes.indexOf('"', from));
 }
 
 behave<LoadGenerator>((config) => {

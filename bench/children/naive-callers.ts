@@ -97,7 +97,7 @@ async function httpRegister(port: number, key: string): Promise<Register> {
   const send = <Data>(query: string, variables: object): Promise<Data> =>
     new Promise((resolve, reject) => {
       settle = { resolve, reject };
-      connection.send(graphqlRequest(port, query, variables));
+      connection.send(graphqlRequest({ port }, query, variables));
     });
   return {
     async read() {

@@ -43,6 +43,8 @@ behave<HttpServerChild>(async () => {
     operationsPerSocketMax: 200,
     connectionsMax: 10_000,
     slowConsumerMs: 30_000,
+    heartbeatMs: 12_000,
+    subscriptionsOfTenantMax: 10_000,
     isStorageReady: () => Promise.resolve(true),
   });
   return { started: { port: await server.listen(0, '127.0.0.1') } };

@@ -137,7 +137,7 @@ class Publisher {
 
   private constructor(config: Subscribers['config']) {
     this.#config = config;
-    this.#request = graphqlRequest(config.port, config.mutation);
+    this.#request = graphqlRequest(config, config.mutation);
   }
 
   static async open(config: Subscribers['config']): Promise<Publisher> {

@@ -1,5 +1,5 @@
 /** Counters as the benches use them: the document, the names, and the sum that proves that no increment was lost or doubled. */
-import { ask } from './graphql-client';
+import { ask, forEach } from './graphql-client';
 
 /** Selects what storage answers at once. */
 export const incrementDocument =
@@ -16,15 +16,9 @@ export function incrementVariables(prefix: string, count: number): object[] {
 }
 
 const createDocument = 'mutation Create($input: CreateCounterInput!) { createCounter(input: $input) { __typename } }';
-const creatorsAtOnce = 64;
-
 /** Makes them, at 0: a counter that exists is what is measured, not its beginning. */
-export async function createCounters(origin: string, prefix: string, count: number): Promise<void> {
-  const left = incrementVariables(prefix, count);
-  const create = async (): Promise<void> => {
-    for (let next = left.pop(); next; next = left.pop()) await ask(origin, createDocument, next);
-  };
-  await Promise.all(Array.from({ length: creatorsAtOnce }, create));
+export async function createCounters(origin: string, prefix: string, count: number, tenantId?: string): Promise<void> {
+  await forEach(incrementVariables(prefix, count), (each) => ask(origin, createDocument, each, tenantId));
 }
 
 const pageDocument =

@@ -122,13 +122,18 @@ function lengthIn(bytes: Buffer, head: number): number | undefined {
 }
 
 /** A POST of GraphQL, as it goes over the wire. */
-export function graphqlRequest(port: number, query: string, variables?: object): Buffer {
+export function graphqlRequest(
+  { port, tenantId }: { readonly port: number; readonly tenantId?: string },
+  query: string,
+  variables?: object,
+): Buffer {
   const body = JSON.stringify(variables ? { query, variables } : { query });
   const head = [
     'POST /graphql HTTP/1.1',
     `host: 127.0.0.1:${port}`,
     'accept: */*',
     'content-type: application/json',
+    ...(tenantId === undefined ? [] : [`x-tenant-id: ${tenantId}`]),
     `content-length: ${Buffer.byteLength(body)}`,
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);

@@ -1,6 +1,7 @@
 /** Resolvers that do nothing: what is measured with them is the way to a resolver and back, with types of the real schema. */
 import 'reflect-metadata';
 import { Arg, Mutation, Query, Resolver } from 'type-graphql';
+import { CachedEntry } from '../../schema/cache';
 import { IncrementCounterInput, IncrementCounterResult } from '../../schema/counter';
 import { KvEntry } from '../../schema/kv';
 import { KvValueView } from '../../resolvers/kv-value';
@@ -17,6 +18,11 @@ export class NoOpResolver {
   @Query(() => KvEntry, { nullable: true })
   async kvGet(@Arg('key', () => String) key: string): Promise<KvEntry> {
     return { key, value, version: '1', expiresAt: null };
+  }
+
+  @Query(() => CachedEntry)
+  async cached(@Arg('key', () => String) key: string): Promise<CachedEntry> {
+    return { entry: { key, value, version: '1', expiresAt: null }, hit: true, ageMs: 0 };
   }
 
   @Mutation(() => IncrementCounterResult)

@@ -52,6 +52,13 @@ export class Rounds {
     return { value: median(this.#roundsOf(name).map((each, round) => each.perSecond / others[round]!.perSecond)), to };
   }
 
+  /** How many answers for the same CPU time of one of the processes, over those of another candidate. */
+  cpuRatio(name: string, to: string, process: string): Ratio {
+    const others = this.#roundsOf(to);
+    const ratios = this.#roundsOf(name).map(({ cpu }, round) => others[round]!.cpu[process]! / cpu[process]!);
+    return { value: median(ratios), to };
+  }
+
   row(name: string, { ratios = [], targets = [] }: { ratios?: Ratio[]; targets?: Target[] } = {}): RateRow {
     const rounds = this.#roundsOf(name);
     const rates = rounds.map(({ perSecond }) => perSecond);

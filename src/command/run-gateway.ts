@@ -18,16 +18,18 @@ import type { Logger, Metrics } from '../core/telemetry';
 import { uint64 } from '../core/tuple';
 import { makeAuthentication } from '../gateway/authentication';
 import type { Authentication } from '../gateway/authentication';
-import { BoundedMap } from '../gateway/bounded-map';
+import { BoundedMap } from '../core/bounded-map';
 import type { MakeContext } from '../gateway/gateway';
 import { makeVerifyJwt } from '../gateway/jwt';
 import type { VerifyJwt } from '../gateway/jwt';
 import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
 import { createGateway } from '../gateway/server';
-import type { GatewayServer } from '../gateway/server';
+import type { GatewayServer, GatewayServerOptions } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns, makeTenancy } from '../patterns/patterns';
+import type { RemovalProgress } from '../patterns/tenant-removal';
+import { makeProgressBars } from './progress-bars';
 import type { Patterns, Tenancy } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
 import type { ClientTls } from '../store/grpc-connection';
@@ -38,6 +40,7 @@ import { makeTracedStore } from '../store/traced-store';
 import { TenantStore } from '../store/tenant-store';
 import type { ScopedLife } from '../store/tenant-store';
 import type { StoreObserver } from '../store/traced-store';
+import { makeEmbeddings } from './embeddings';
 import { secretSource } from './server-secret';
 
 export interface RunGatewayOptions {
@@ -48,7 +51,11 @@ export interface RunGatewayOptions {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What `/metrics` shows; left out: the metrics of this process. */
+  readonly showMetrics?: (() => Promise<string>) | undefined;
   readonly lifecycle: Lifecycle;
+  /** Fields of an application; left out: none. */
+  readonly extension?: GatewayServerOptions['extension'];
 }
 
 export interface RunningGateway {
@@ -99,7 +106,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     report: reporterOf(metrics),
     serverSecret: secret,
     unknownExists: config.NORIGATE_AUTH === 'development',
-    reportRemoval: (progress) => logger.info(progress, 'removing the data of a deleted tenant'),
+    reportRemoval: removalReporter(logger),
   });
   // Other data than before: what was known of the old is void.
   grpcStore.onStoreReplaced(() => {
@@ -107,14 +114,18 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     tenancy.access.reset();
   });
   metrics.measureWatchLag(() => store.lagMs());
+  const embeddings = makeEmbeddings({ config, clock, ids, logger });
+  lifecycle.onStop('embeddings', () => embeddings.close());
   const contexts = makeContexts({ config, store, clock, ids, metrics, grpcStore, secret, memory, tenancy });
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
+    extension: options.extension,
     authentication: await authenticationOf({ config, clock, tenancy }),
     makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
+    showMetrics: options.showMetrics,
     clock,
     ids,
     logger,
@@ -173,6 +184,8 @@ function serverOptionsOf(
   | 'operationsPerSocketMax'
   | 'connectionsMax'
   | 'slowConsumerMs'
+  | 'heartbeatMs'
+  | 'subscriptionsOfTenantMax'
   | 'requestLimit'
 > {
   const { NORIGATE_TLS_CERT: cert, NORIGATE_TLS_KEY: key, NORIGATE_DOCUMENTS: documents } = config;
@@ -200,10 +213,16 @@ function serverOptionsOf(
     operationsPerSocketMax: config.NORIGATE_SUBSCRIPTIONS_MAX,
     connectionsMax: config.NORIGATE_CONNECTIONS_MAX,
     slowConsumerMs: config.NORIGATE_SLOW_CONSUMER_MS,
+    heartbeatMs: config.NORIGATE_HEARTBEAT_MS,
+    subscriptionsOfTenantMax: config.NORIGATE_TENANT_SUBSCRIPTIONS_MAX,
     requestLimit:
-      config.NORIGATE_RATE_LIMIT === undefined
+      config.NORIGATE_RATE_LIMIT === undefined && config.NORIGATE_RATE_LIMIT_PER_KEY === undefined
         ? undefined
-        : { limit: config.NORIGATE_RATE_LIMIT, windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS },
+        : {
+            tenantLimit: config.NORIGATE_RATE_LIMIT,
+            keyLimit: config.NORIGATE_RATE_LIMIT_PER_KEY,
+            windowMs: config.NORIGATE_RATE_LIMIT_WINDOW_MS,
+          },
   };
 }
 
@@ -257,7 +276,7 @@ function makeContexts(parts: ContextParts): Contexts {
     // Each has a part of its own in the memory: no two lives of a tenant share one.
     const memoryScope = Buffer.concat([tenantScope(tenantId, 0), uint64((made += 1))]).toString('latin1');
     const patterns = makePatterns({
-      store: new TenantStore(store, { life, onOver: forget }),
+      store: new TenantStore(store, { life, quota: () => access.quotaOf(tenantId), onOver: forget }),
       memory,
       memoryScope,
       clock,
@@ -282,6 +301,17 @@ function makeContexts(parts: ContextParts): Contexts {
       return { tenantId, caller, requestId, patterns: patternsOf(tenantId), tenancy };
     },
     isBusy: () => [...tenants.keys()].some((tenantId) => tenants.get(tenantId)!.patterns.transact.depth > 0),
+  };
+}
+
+/** On a terminal as a bar, and in the log at the end; elsewhere in the log. */
+function removalReporter(logger: Logger): (progress: RemovalProgress) => void {
+  const showProgress = makeProgressBars(process.stderr);
+  return (progress) => {
+    const { tenantId, keysHeld, rowsRemoved, isDone } = progress;
+    const name = `removing tenant ${tenantId}`;
+    showProgress({ name, done: rowsRemoved, total: Math.max(keysHeld, rowsRemoved), unit: 'rows', isDone });
+    if (isDone || process.stderr.isTTY !== true) logger.info(progress, 'removing the data of a deleted tenant');
   };
 }
 

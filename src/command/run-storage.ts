@@ -3,17 +3,22 @@
  * started it is gone. What it cannot run with is said in one message, with exit code 1.
  */
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Store } from '../../proto/store';
 import { openStore } from '../../storage/open';
 import type { OpenStoreOptions } from '../../storage/open';
 import { serveStore } from '../../storage/server';
 import type { ServerTls } from '../../storage/server';
+import { openSnapshotDirectory } from '../../storage/vectors/snapshot-directory';
+import { ThreadIndexes } from '../../storage/vectors/thread-indexes';
+import { VectorStore } from '../../storage/vectors/vector-store';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
 import type { Logger } from '../core/telemetry';
+import { logIndexes } from './index-progress';
 import { ensureSecret } from './server-secret';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
@@ -39,7 +44,7 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
   try {
     // The socket lies there too, whatever the engine.
     mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-    const store = await openSoon(options);
+    const store = await withIndexes(await openSoon(options), options);
     lifecycle.onStop('data', () => store.close());
     ensureSecret(config, options.ids);
     const tls = serverTlsOf(config);
@@ -58,6 +63,20 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
     await tellParent({ kind: 'failed', message: toAppError(error).message });
     throw error;
   }
+}
+
+/** With indexes for its vectors, which are written down where the data is. */
+async function withIndexes(store: Store, { config, clock, logger }: RunStorageOptions): Promise<Store> {
+  const isKept = config.NORIGATE_ENGINE !== 'memory';
+  return new VectorStore({
+    store,
+    makeIndexes: () => new ThreadIndexes(),
+    clock,
+    memoryBytesMax: config.NORIGATE_VECTOR_MEMORY_BYTES_MAX,
+    snapshots: isKept ? await openSnapshotDirectory(join(config.DATA_DIR, 'vectors'), store) : undefined,
+    snapshotEveryMs: config.NORIGATE_VECTOR_SNAPSHOT_MS,
+    report: logIndexes(logger, clock),
+  });
 }
 
 function serverTlsOf(config: Config): ServerTls | undefined {

@@ -28,6 +28,8 @@ export const failureKinds = {
   NOT_FOUND: kind('NOT_FOUND', false),
   /** More requests than the gateway lets a tenant send; `details.retryAfterMs` says when to come back. */
   RATE_LIMITED: kind('RATE_LIMITED', true),
+  /** What a tenant's plan lets it store is used up: nothing was written. Details say which limit, and what is used. */
+  QUOTA_EXCEEDED: kind('QUOTA_EXCEEDED', false),
   /** An idempotency key that came before with another input. */
   IDEMPOTENCY_KEY_REUSED: kind('IDEMPOTENCY_KEY_REUSED', false),
   /** Writers of other gateways won every one of a bounded number of tries. Nothing was written. */
@@ -42,6 +44,8 @@ export const failureKinds = {
   DEADLINE_EXCEEDED: kind('DEADLINE_EXCEEDED', true),
   /** A write that was sent and whose answer was lost: it may or may not stand. */
   OUTCOME_UNKNOWN: kind('OUTCOME_UNKNOWN', true),
+  /** A vector with another number of dimensions than its index, where there is no result union. */
+  DIMENSION_MISMATCH: kind('DIMENSION_MISMATCH', false),
   /** A queue or a limit on things held at once is full. */
   OVERLOADED: kind('OVERLOADED', true),
   /** A bug, or damage. Never shown to a client as it is. */

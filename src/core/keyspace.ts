@@ -6,7 +6,7 @@
  * Patterns see keys without the scope: `src/store/scoped-store.ts` alone adds and removes it.
  * What a caller chose comes last and raw where it may be long, so that 1,024 NUL bytes still fit an engine's key.
  */
-import { escaped, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
+import { escaped, escapedEnd, keyAfter, prefixEnd, readEscaped, readUint64, uint32, uint48, uint64 } from './tuple';
 
 /** What the change log keeps of a write: the value too, the key alone, or nothing. */
 export type History = 'value' | 'key' | 'none';
@@ -77,6 +77,61 @@ export const families = {
     history: 'none',
     holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
   },
+  vectorIndex: {
+    code: 0x70,
+    history: 'key',
+    holds:
+      "A vector index's head: the family byte, whose index it is in one byte, then the namespace, raw. With nobody's byte 0 and an owner's byte: how many there are.",
+  },
+  vector: {
+    code: 0x71,
+    history: 'key',
+    holds:
+      'A vector with its metadata: the family byte, whose index it is in one byte, the namespace escaped, the generation of the index in 6 bytes, the id, raw.',
+  },
+  vectorStamp: {
+    code: 0x72,
+    history: 'none',
+    holds:
+      'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
+  },
+  event: {
+    code: 0x80,
+    history: 'none',
+    holds: "An event: the family byte, the stream's id escaped, the event's version in 8 bytes.",
+  },
+  eventStream: {
+    code: 0x81,
+    history: 'key',
+    holds:
+      "An event stream's head (its version, and through which version it was deleted): the family byte, then the stream's id, raw.",
+  },
+  eventTail: {
+    code: 0x82,
+    history: 'key',
+    holds: 'The position of the last event of the tenant, written by every append: the family byte.',
+  },
+  eventPlace: {
+    code: 0x83,
+    history: 'none',
+    holds:
+      'Where the events of one append stand (stream, versions, types), for reading all streams in one order: the family byte, the position of the last of them in 8 bytes.',
+  },
+  eventId: {
+    code: 0x84,
+    history: 'none',
+    holds: "The version of the event with an id: the family byte, the stream's id escaped, the event's id, raw.",
+  },
+  eventSnapshot: {
+    code: 0x85,
+    history: 'none',
+    holds: "The newest snapshot of a stream: the family byte, then the stream's id, raw.",
+  },
+  eventSweep: {
+    code: 0x86,
+    history: 'none',
+    holds: "A deleted stream whose rows are still to be removed: the family byte, then the stream's id, raw.",
+  },
   // Of the reserved scope; the first three lie side by side, so that one range watches them.
   tenant: {
     code: 0x60,
@@ -113,6 +168,12 @@ export const families = {
     holds:
       "A removal of a deleted tenant's data, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
   },
+  tenantUsage: {
+    code: 0x67,
+    history: 'none',
+    holds:
+      "What is stored for one life of a tenant, written by storage alone, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -133,6 +194,16 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   requestLimit: false,
   electionFence: false,
   electionLease: false,
+  vectorIndex: false,
+  vector: true,
+  vectorStamp: false,
+  event: true,
+  eventStream: false,
+  eventTail: false,
+  eventPlace: false,
+  eventId: false,
+  eventSnapshot: false,
+  eventSweep: false,
   tenant: false,
   tenantGate: false,
   apiKey: false,
@@ -140,13 +211,38 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   apiKeyHead: false,
   apiKeyUse: false,
   tenantRemoval: false,
+  tenantUsage: false,
 };
+
+/** The bytes of the families whose rows are callers' records. */
+export const billedFamilies: ReadonlySet<number> = new Set(
+  (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
+);
+/** Whose vectors these are: indexes of different owners never meet, whatever their names. Numbers are never used again. */
+export const vectorOwners = { caller: 1 } as const;
+
+export type VectorOwner = keyof typeof vectorOwners;
+
+/** One life of a vector index. */
+export interface VectorLife {
+  readonly owner: VectorOwner;
+  readonly namespace: string;
+  /** Another one each time that the index is made. */
+  readonly generation: number;
+}
 
 const tenantScopeCode = 0x54;
 
 /** The prefix of all keys of one life of a tenant. `incarnation` rises when a deleted tenant is made again. */
 export function tenantScope(tenantId: string, incarnation: number): Buffer {
   return Buffer.concat([Buffer.of(tenantScopeCode), escaped(tenantId), uint32(incarnation)]);
+}
+
+/** How many of a stored key's first bytes are a tenant's scope; 0: it is in none. */
+export function tenantScopeLength(key: Buffer): number {
+  if (key[0] !== tenantScopeCode) return 0;
+  const next = escapedEnd(key, 1);
+  return next > 0 && next + 4 <= key.length ? next + 4 : 0;
 }
 
 /** The prefix of what is kept about tenants: none of theirs begins with its byte, so that no tenant's id can name it. */
@@ -160,6 +256,11 @@ function lifeOf(tenantId: string, incarnation: number): Buffer {
 function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): Buffer {
   const bytes = parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part));
   return Buffer.concat([Buffer.of(families[family].code), ...bytes]);
+}
+
+/** What the keys of all rows of one life of a vector index begin with. */
+function lifeKey(family: 'vector' | 'vectorStamp', { owner, namespace, generation }: VectorLife): Buffer {
+  return familyKey(family, Buffer.of(vectorOwners[owner]), escaped(namespace), uint48(generation));
 }
 
 /** The keys of each family, and how to read a caller's part back out of one. */
@@ -185,6 +286,20 @@ export const keyspace = {
     familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
   rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
   requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
+  vectorIndex: (owner: VectorOwner, namespace: string): Buffer =>
+    familyKey('vectorIndex', Buffer.of(vectorOwners[owner]), namespace),
+  vectorIndexCount: (owner: VectorOwner): Buffer => familyKey('vectorIndex', Buffer.of(0, vectorOwners[owner])),
+  vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
+  vectorStamp: (life: VectorLife, writer: number): Buffer =>
+    Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
+  event: (streamId: string, version: number): Buffer => familyKey('event', escaped(streamId), uint64(version)),
+  /** Written by whatever changes the stream: the check of it guards all else that is kept of the stream. */
+  eventStream: (streamId: string): Buffer => familyKey('eventStream', streamId),
+  eventTail: (): Buffer => familyKey('eventTail'),
+  eventPlace: (lastPosition: number): Buffer => familyKey('eventPlace', uint64(lastPosition)),
+  eventId: (streamId: string, eventId: string): Buffer => familyKey('eventId', escaped(streamId), eventId),
+  eventSnapshot: (streamId: string): Buffer => familyKey('eventSnapshot', streamId),
+  eventSweep: (streamId: string): Buffer => familyKey('eventSweep', streamId),
   tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
   tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
   apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),
@@ -194,6 +309,8 @@ export const keyspace = {
   apiKeyUse: (id: Buffer): Buffer => familyKey('apiKeyUse', id),
   tenantRemoval: (tenantId: string, incarnation: number): Buffer =>
     familyKey('tenantRemoval', lifeOf(tenantId, incarnation)),
+  tenantUsage: (tenantId: string, incarnation: number): Buffer =>
+    familyKey('tenantUsage', lifeOf(tenantId, incarnation)),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };
@@ -236,6 +353,31 @@ export function readStockMovementKey(key: Buffer): number {
   return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
 }
 
+/** Events of a stream with afterVersion < version <= throughVersion. */
+export function eventsRange(
+  streamId: string,
+  afterVersion: number,
+  throughVersion = Number.MAX_SAFE_INTEGER,
+): { start: Buffer; end: Buffer } {
+  const end = keyspace.event(streamId, throughVersion);
+  return { start: keyAfter(keyspace.event(streamId, afterVersion)), end: keyAfter(end) };
+}
+
+/** The version in the key of an event. */
+export function readEventKey(key: Buffer): number {
+  return readUint64(key, key.length - 8);
+}
+
+/** Appends with events behind a position. */
+export function eventPlacesRange(afterPosition: number): { start: Buffer; end: Buffer } {
+  return { start: keyAfter(keyspace.eventPlace(afterPosition)), end: familyRange('eventPlace').end };
+}
+
+/** The position of the last event of an append. */
+export function readEventPlaceKey(key: Buffer): number {
+  return readUint64(key, 1);
+}
+
 /** All API keys of one life of a tenant, of which the last 16 bytes are the id. */
 export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { start: Buffer; end: Buffer } {
   const start = familyKey('apiKeyOfTenant', lifeOf(tenantId, incarnation));
@@ -245,4 +387,25 @@ export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { s
 /** What decides who is let in: records, gates and API keys of all tenants. */
 export function accessRange(): { start: Buffer; end: Buffer } {
   return { start: familyRange('tenant').start, end: familyRange('apiKey').end };
+}
+
+/** The heads of all vector indexes of an owner. */
+export function vectorIndexesRange(owner: VectorOwner): { start: Buffer; end: Buffer } {
+  return familyRange('vectorIndex', Buffer.of(vectorOwners[owner]));
+}
+
+/** All vectors, or all stamps, of one life of an index. */
+export function vectorLifeRange(family: 'vector' | 'vectorStamp', life: VectorLife): { start: Buffer; end: Buffer } {
+  const start = lifeKey(family, life);
+  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** The namespace in the key of an index's head. */
+export function readVectorIndexKey(key: Buffer): string {
+  return key.toString('utf8', 2);
+}
+
+/** The id in the key of a vector of this life. */
+export function readVectorKey(life: VectorLife, key: Buffer): string {
+  return key.toString('utf8', lifeKey('vector', life).length);
 }

@@ -26,6 +26,11 @@ export const opaqueKinds = {
   stockMovements: 44,
   tenants: 96,
   tenantNode: 97,
+  eventStreams: 128,
+  eventStreamNode: 129,
+  eventNode: 130,
+  streamEvents: 131,
+  allEvents: 132,
 } as const;
 
 export type OpaqueKind = keyof typeof opaqueKinds;

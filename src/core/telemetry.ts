@@ -106,6 +106,8 @@ export class Metrics {
   readonly watchLag: Gauge = new Gauge({
     name: 'norigate_watch_lag_seconds',
     help: 'How long ago the watch of this gateway brought something; it has something to say every half second.',
+    // Of several processes, the one that is worst off.
+    aggregator: 'max',
     registers: [this.registry],
     collect: () => void this.watchLag.set(this.#watchLagMs() / 1_000),
   });

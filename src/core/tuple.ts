@@ -43,6 +43,15 @@ export function readEscaped(key: Buffer, offset: number): { part: Buffer; next: 
   throw new RangeError('a tuple part without its terminator');
 }
 
+/** The offset behind the terminator of the escaped part at `offset`; 0: it has none. */
+export function escapedEnd(key: Buffer, offset: number): number {
+  for (let at = key.indexOf(zero, offset); at !== -1 && at + 1 < key.length; at = key.indexOf(zero, at + 2)) {
+    if (key[at + 1] === terminator) return at + 2;
+    if (key[at + 1] !== escape) return 0;
+  }
+  return 0;
+}
+
 /** An unsigned 32-bit number, big endian. */
 export function uint32(value: number): Buffer {
   const out = Buffer.allocUnsafe(4);

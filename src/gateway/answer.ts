@@ -7,8 +7,8 @@ import type { Gateway } from './gateway';
 import type { Inputs } from './compiled-query';
 import { mediaTypes } from './http-io';
 import type { MediaType } from './http-io';
-import { shownResult } from './subscriptions';
-import type { ShownResult } from './subscriptions';
+import { shownResult } from './shown-result';
+import type { ShownResult } from './shown-result';
 
 /** Who asks, and how the answer is to be written. Apollo copies it, so it holds plain members only. */
 export interface HttpCaller {

@@ -16,13 +16,20 @@ import type { DocumentLimits } from './document-limits';
 import { codeOf, requestError } from './errors';
 import type { ErrorScene } from './errors';
 import { Executor } from './executor';
+import { FairTurns } from './fair-turns';
 import { refuseForbidden } from './field-roles';
+import type { OwnRoles } from './field-roles';
 import type { Operation } from './executor';
 import { Subscriptions } from './subscriptions';
-import type { OpenSubscription, RefusedSubscription } from './subscriptions';
+import type { OpenSubscription, RefusedSubscription, Subscriber } from './subscriptions';
+import { makeResumable, resumableFields } from './resumable';
+import type { Resumptions } from './resumable';
 import { RequestLimit } from './request-limit';
 import type { Admission, RequestLimitOptions } from './request-limit';
 import type { TrustedDocuments } from './trusted-documents';
+
+/** Found by measuring: more makes a tenant wait for another one's batches, less makes batches too small to be worth their flush. */
+const turns = { atOnce: 16, waitingMax: 20_000 };
 
 /** What resolvers are given. */
 export type MakeContext = (caller: Caller, requestId: string) => RequestContext;
@@ -34,8 +41,14 @@ export interface GatewayOptions {
   readonly trustedDocuments: TrustedDocuments;
   readonly authentication: Authentication;
   readonly makeContext: MakeContext;
-  /** Requests that a tenant may send; left out: any number. */
+  /** Requests that a tenant and a key may send; left out: any number. */
   readonly requestLimit?: RequestLimitOptions | undefined;
+  /** Subscriptions that a tenant may have open here. */
+  readonly subscriptionsOfTenantMax: number;
+  /** Of fields that an application added. */
+  readonly ownRoles?: OwnRoles | undefined;
+  /** Subscription fields that can be gone on with. Default: those of the contract. */
+  readonly resumptions?: Resumptions | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -58,6 +71,9 @@ export interface ExecutionRequest {
 
 export interface SubscriptionStart extends ExecutionRequest {
   readonly operationName: string | null | undefined;
+  readonly subscriber: Subscriber;
+  /** Where to go on, whatever the arguments say; undefined: none was sent. */
+  readonly lastEventId: string | undefined;
 }
 
 export class Gateway {
@@ -71,7 +87,9 @@ export class Gateway {
   readonly makeContext: MakeContext;
   readonly #authentication: Authentication;
   readonly #subscriptions: Subscriptions;
+  readonly #ownRoles: OwnRoles | undefined;
   readonly #requestLimit: RequestLimit | undefined;
+  readonly #turns: FairTurns;
 
   constructor(options: GatewayOptions) {
     ({ clock: this.clock, ids: this.ids, logger: this.logger, metrics: this.metrics } = options);
@@ -81,7 +99,11 @@ export class Gateway {
     this.makeContext = options.makeContext;
     this.#requestLimit = options.requestLimit && new RequestLimit(options.requestLimit);
     this.#authentication = options.authentication;
-    this.#subscriptions = new Subscriptions(this.executor, this.metrics);
+    this.#ownRoles = options.ownRoles;
+    this.#turns = new FairTurns({ clock: this.clock, ...turns });
+    const { schema, clock, metrics, resumptions = resumableFields, subscriptionsOfTenantMax: tenantMax } = options;
+    makeResumable(schema, resumptions);
+    this.#subscriptions = new Subscriptions({ executor: this.executor, resumptions, tenantMax, clock, metrics });
   }
 
   /** A name for a request, under which what it hides from its caller is logged. */
@@ -90,12 +112,12 @@ export class Gateway {
   }
 
   /**
-   * Counts a request of a tenant; undefined where requests have no limit, or the caller is of no tenant. Rejects with the store's
-   * failures.
+   * Counts a request of a tenant; undefined where nothing limits it, or the caller is of no tenant. Rejects with the store's failures.
    */
-  admit(caller: Caller, { requestId }: ErrorScene): Promise<Admission> | undefined {
+  admit(caller: Caller, { requestId }: ErrorScene): Promise<Admission | undefined> | undefined {
     if (caller.tenantId === '') return undefined;
-    return this.#requestLimit?.admit(this.makeContext(caller, requestId).patterns.requestLimits);
+    const { requestLimits } = this.makeContext(caller, requestId).patterns;
+    return this.#requestLimit?.admit(requestLimits, caller.apiKey?.id);
   }
 
   /** The source of the document that a request means. Throws where it names none, or one that may not be run. */
@@ -132,9 +154,15 @@ export class Gateway {
     const startMs = this.clock.monotonicMs();
     let result: ExecutionResult;
     try {
-      refuseForbidden(operation, caller);
-      const context = this.makeContext(caller, scene.requestId);
-      result = await operation.run(undefined, context, inputs);
+      refuseForbidden(operation, caller, this.#ownRoles);
+      const turn = this.#turns.enter(caller.tenantId);
+      if (turn) await turn;
+      try {
+        const context = this.makeContext(caller, scene.requestId);
+        result = await operation.run(undefined, context, inputs);
+      } finally {
+        this.#turns.leave(caller.tenantId);
+      }
     } catch (error) {
       result = { errors: [error as never] };
     }
@@ -151,7 +179,7 @@ export class Gateway {
   async subscribe(start: SubscriptionStart): Promise<OpenSubscription | RefusedSubscription> {
     const { operation, caller, scene } = start;
     try {
-      refuseForbidden(operation, caller);
+      refuseForbidden(operation, caller, this.#ownRoles);
       let end: (reason: AppError) => void = () => undefined;
       let ended: AppError | undefined;
       const release = await this.#authentication.hold(caller, (reason) => {
@@ -171,9 +199,9 @@ export class Gateway {
     }
   }
 
-  /** Ends every subscription. */
-  closeSubscriptions(): void {
-    this.#subscriptions.closeAll();
+  /** Ends every subscription, since this side goes away. */
+  stopSubscriptions(): void {
+    this.#subscriptions.stopAll();
   }
 
   #record(operation: Operation, result: ExecutionResult, startMs: number): void {

@@ -20,6 +20,7 @@ import { EventStreams } from './event-stream';
 export interface GraphqlHttpOptions {
   readonly bodyBytesMax: number;
   readonly slowConsumerMs: number;
+  readonly heartbeatMs: number;
 }
 
 /** The parameters of a request, checked for their types. */

@@ -16,13 +16,17 @@ import { GraphqlHttp } from './graphql-http';
 import { refusalOf } from './guards';
 import type { GuardOptions } from './guards';
 import { HttpRefusal, send, sendRefusal } from './http-io';
+import { extendGatewaySchema } from './extend-schema';
+import type { SchemaExtension } from './extend-schema';
 import { buildGatewaySchema, printGatewaySchema } from './schema';
 import type { SchemaOptions } from './schema';
 import { WebSockets } from './websocket';
 
 export type { RequestContext };
 
-export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema'>, SchemaOptions {
+export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema' | 'ownRoles'>, SchemaOptions {
+  /** Fields of an application beside ours; left out: none. */
+  readonly extension?: SchemaExtension | undefined;
   readonly allowedOrigins: readonly string[];
   /** Whether requests must name a loopback host: where everyone is let in. */
   readonly isLoopbackOnly: boolean;
@@ -33,8 +37,12 @@ export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema'>, Sc
   readonly operationsPerSocketMax: number;
   readonly connectionsMax: number;
   readonly slowConsumerMs: number;
+  /** Between signs of life on open subscriptions: pings of WebSockets, comments of event streams. */
+  readonly heartbeatMs: number;
   /** Whether storage answers; asked for by /readyz. Resolves or rejects within about a second. */
   readonly isStorageReady: () => Promise<boolean>;
+  /** The text of `/metrics`; left out: that of this process. */
+  readonly showMetrics?: (() => Promise<string>) | undefined;
 }
 
 export interface GatewayServer {
@@ -49,10 +57,12 @@ export interface GatewayServer {
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** Makes a gateway that does not listen yet. Throws where the resolver classes do not make a schema. */
+/** Makes a gateway that does not listen yet. Throws where the resolver classes, or the application's fields, do not make a schema. */
 export async function createGateway(options: GatewayServerOptions): Promise<GatewayServer> {
-  const schema = buildGatewaySchema(options);
-  const gateway = new Gateway({ ...options, schema });
+  const ours = buildGatewaySchema(options);
+  const extended = options.extension && extendGatewaySchema(ours, options.extension);
+  const schema = extended?.schema ?? ours;
+  const gateway = new Gateway({ ...options, schema, ownRoles: extended?.roles });
   const graphqlHttp = new GraphqlHttp(gateway, options);
   await graphqlHttp.start();
   return new HttpGateway({ options, gateway, graphqlHttp, sdl: printGatewaySchema(schema) });
@@ -91,6 +101,7 @@ class HttpGateway implements GatewayServer {
       messageBytesMax: options.bodyBytesMax,
       operationsMax: options.operationsPerSocketMax,
       slowConsumerMs: options.slowConsumerMs,
+      heartbeatMs: options.heartbeatMs,
     });
     const settings = { keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 60_000 };
     const handler = (request: IncomingMessage, response: ServerResponse): void => this.#handle(request, response);
@@ -118,12 +129,14 @@ class HttpGateway implements GatewayServer {
   async stop(signal: AbortSignal): Promise<void> {
     this.#isDraining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.gateway.closeSubscriptions();
+    // Sockets first: a subscription that ends on an open one would be told that it is complete.
+    const socketsClosed = this.#webSockets.close(signal);
+    this.gateway.stopSubscriptions();
     this.#server.closeIdleConnections();
     const drop = (): void => this.#server.closeAllConnections();
     if (signal.aborted) drop();
     else signal.addEventListener('abort', drop, { once: true });
-    await this.#webSockets.close(signal);
+    await socketsClosed;
     await closed;
     signal.removeEventListener('abort', drop);
     await this.#graphqlHttp.stop();
@@ -175,7 +188,7 @@ class HttpGateway implements GatewayServer {
       }
       case '/metrics': {
         const { registry } = this.gateway.metrics;
-        return send(response, 200, registry.contentType, await registry.metrics());
+        return send(response, 200, registry.contentType, await (this.#options.showMetrics?.() ?? registry.metrics()));
       }
       case '/schema.graphql':
         if (!this.#options.allowIntrospection) throw new HttpRefusal(404, 'The schema is not shown here.');
@@ -214,7 +227,7 @@ function preflight(response: ServerResponse): void {
   send(response, 204, 'text/plain', '', {
     'access-control-allow-methods': 'GET, POST',
     'access-control-allow-headers':
-      'content-type, accept, authorization, x-tenant-id, apollographql-client-name, apollographql-client-version, apollo-require-preflight',
+      'content-type, accept, authorization, last-event-id, x-tenant-id, apollographql-client-name, apollographql-client-version, apollo-require-preflight',
     'access-control-max-age': '600',
   });
 }

@@ -1,7 +1,6 @@
 /**
  * GraphQL over WebSocket (`graphql-transport-ws`): the protocol is graphql-ws's, the delivery ours. Payloads are written
- * straight to the socket as JSON that equal subscriptions share; a socket whose buffer is full is waited for, which
- * stops its sources, and one that takes nothing for too long is ended with SLOW_CONSUMER, then closed.
+ * straight to the socket, as bytes that equal subscriptions share (`delivery.ts`), as fast as the socket takes them (`peer.ts`).
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -11,24 +10,24 @@ import type { Server, SubscribePayload } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { AppError, isAppError } from '../core/errors';
-import type { Clock } from '../core/clock';
 import { toClientError } from './errors';
 import type { ClientError, ErrorScene } from './errors';
 import { presentedByConnection } from './authentication';
 import type { Caller, Presented } from './authentication';
-import { SocketWriter } from './socket-writer';
-import { SubscriptionEnded, shownResult } from './subscriptions';
-import type { OpenSubscription } from './subscriptions';
-import type { Gateway } from './gateway';
+import { MessageHead } from './delivery';
 import type { Operation } from './executor';
+import type { Gateway } from './gateway';
+import { Peer } from './peer';
+import { shownResult } from './shown-result';
+import type { Subscriber, SubscriptionEnd } from './subscriptions';
 
 export interface WebSocketOptions {
   readonly messageBytesMax: number;
   /** Operations open at once on one socket. */
   readonly operationsMax: number;
   readonly slowConsumerMs: number;
-  /** Between pings; a socket that answers none for as long again is dropped. Default 12,000. */
-  readonly keepAliveMs?: number;
+  /** Between pings; a socket that leaves one unanswered until the next is given up. */
+  readonly heartbeatMs: number;
 }
 
 const closeCodes = {
@@ -42,6 +41,7 @@ const closeCodes = {
 
 interface Extra {
   readonly socket: WebSocket;
+  readonly peer: Peer;
   readonly request: IncomingMessage;
   /** What came with the connection: judged anew for every operation. */
   presented: Presented;
@@ -60,28 +60,24 @@ interface Arguments {
 export class WebSockets {
   readonly #gateway: Gateway;
   readonly #options: WebSocketOptions;
-  readonly #clock: Clock;
   readonly #server: WebSocketServer;
   readonly #protocol: Server<Extra>;
-  readonly #writer: SocketWriter;
 
   constructor(gateway: Gateway, options: WebSocketOptions) {
     this.#gateway = gateway;
     this.#options = options;
-    this.#clock = gateway.clock;
     this.#server = new WebSocketServer({
       noServer: true,
       maxPayload: options.messageBytesMax,
       handleProtocols,
       perMessageDeflate: false,
     });
-    this.#writer = new SocketWriter(this.#clock, options.slowConsumerMs);
     this.#protocol = this.#makeProtocol();
   }
 
   /** Takes an upgrade that has passed the guards. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    this.#server.handleUpgrade(request, stream, head, (socket) => this.#opened(socket, request));
+    this.#server.handleUpgrade(request, stream, head, (socket) => this.#opened(socket, stream, request));
   }
 
   /** Closes every socket with 1001; resolves when they are closed, or drops them when `signal` aborts. */
@@ -102,17 +98,17 @@ export class WebSockets {
     signal.removeEventListener('abort', drop);
   }
 
-  #opened(socket: WebSocket, request: IncomingMessage): void {
+  #opened(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     const { connections } = this.#gateway.metrics;
     connections.inc();
-    const extra: Extra = { socket, request, presented: { authorization: undefined, tenantId: undefined } };
+    const peer = new Peer(socket, stream, { ...this.#options, clock: this.#gateway.clock });
+    const extra: Extra = { socket, peer, request, presented: { authorization: undefined, tenantId: undefined } };
     // A broken frame or a message that is too large: ws closes the socket itself, with the right code.
     socket.on('error', (error) => this.#gateway.logger.debug({ err: error }, 'a WebSocket failed'));
-    const stopPings = this.#keepAlive(socket);
     const closed = this.#protocol.opened(
       {
         protocol: socket.protocol,
-        send: (data) => this.#writer.send(socket, data),
+        send: (data) => peer.send(data),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) =>
           void socket.on('message', (data) => {
@@ -126,24 +122,8 @@ export class WebSockets {
     );
     socket.once('close', (code, reason) => {
       connections.dec();
-      stopPings();
       void closed(code, String(reason));
     });
-  }
-
-  #keepAlive(socket: WebSocket): () => void {
-    const { keepAliveMs = 12_000 } = this.#options;
-    let isAlive = true;
-    socket.on('pong', () => (isAlive = true));
-    let cancel: () => void;
-    const beat = (): void => {
-      if (!isAlive) return socket.terminate();
-      isAlive = false;
-      if (socket.readyState === socket.OPEN) socket.ping();
-      cancel = this.#clock.after(keepAliveMs, beat);
-    };
-    cancel = this.#clock.after(keepAliveMs, beat);
-    return () => cancel();
   }
 
   #makeProtocol(): Server<Extra> {
@@ -202,46 +182,58 @@ export class WebSockets {
       onError: (_context, _id, _payload, errors) =>
         errors.flatMap((error) => {
           const { originalError } = error;
-          if (originalError instanceof SubscriptionEnded) return originalError.errors;
+          if (originalError instanceof ShownErrors) return originalError.errors;
           return [toClientError(error, this.#gateway.scene())];
         }),
     });
   }
 
-  async #subscribe({
-    id,
-    extra,
-    caller,
-    operation,
-    payload,
-    scene,
-  }: Arguments): Promise<AsyncGenerator<never> | { errors: GraphQLError[] }> {
+  /** To graphql-ws an iterator that yields nothing; `next` resolves when the subscription is over. */
+  async #subscribe({ id, extra, caller, operation, payload, scene }: Arguments): Promise<AsyncGenerator<never>> {
+    const { peer } = extra;
+    const head = new MessageHead(id);
+    let finish!: (how: SubscriptionEnd) => void;
+    const ended = new Promise<SubscriptionEnd>((resolve) => (finish = resolve));
+    const subscriber: Subscriber = {
+      outlet: peer.outlet,
+      deliver: (delivery) => peer.deliver(delivery, head),
+      end: finish,
+    };
     const opened = await this.#gateway.subscribe({
       operation,
       operationName: payload.operationName,
       inputs: payload.variables ?? {},
       caller,
       scene,
+      subscriber,
+      lastEventId: undefined,
     });
     // An error from the resolver ends the operation before it began: `error`, not `next`.
-    if ('errors' in opened) return failing(new SubscriptionEnded(opened.errors));
-    return this.#delivery(id, extra.socket, opened);
+    if ('errors' in opened) return failing(opened.errors);
+    const release = peer.hold(opened);
+    return emptyGenerator(
+      async () => {
+        const how = await ended;
+        release();
+        if (how.kind === 'failed') throw new ShownErrors(how.errors);
+        return { done: true, value: undefined };
+      },
+      () => {
+        opened.close();
+        finish({ kind: 'stopped' });
+      },
+    );
   }
+}
 
-  /** To graphql-ws an iterator that yields nothing; `next` works until the subscription is over. */
-  #delivery(id: string, socket: WebSocket, subscription: OpenSubscription): AsyncGenerator<never> {
-    const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
-    const run = async (): Promise<IteratorResult<never>> => {
-      for (;;) {
-        const json = await subscription.next();
-        if (json === undefined || socket.readyState !== socket.OPEN) break;
-        const sent = this.#writer.send(socket, `${head}${json}}`, subscription);
-        if (sent) await sent;
-      }
-      subscription.close();
-      return { done: true, value: undefined };
-    };
-    return emptyGenerator(run, () => subscription.close());
+/** Errors on their way through graphql-ws, to be shown as they are. */
+class ShownErrors extends Error {
+  readonly errors: readonly ClientError[];
+
+  constructor(errors: readonly ClientError[]) {
+    super(errors[0]?.message);
+    this.name = 'ShownErrors';
+    this.errors = errors;
   }
 }
 
@@ -271,14 +263,14 @@ function asGraphQLError(error: unknown, scene: ErrorScene): GraphQLError {
 
 /** An error that is shown as it is. */
 function preformatted(shown: ClientError): GraphQLError {
-  const error = new GraphQLError(shown.message, { originalError: new SubscriptionEnded([shown]) });
+  const error = new GraphQLError(shown.message, { originalError: new ShownErrors([shown]) });
   Object.defineProperty(error, 'toJSON', { value: () => shown });
   return error;
 }
 
-function failing(error: Error): AsyncGenerator<never> {
+function failing(errors: readonly ClientError[]): AsyncGenerator<never> {
   return emptyGenerator(
-    () => Promise.reject(error),
+    () => Promise.reject(new ShownErrors(errors)),
     () => undefined,
   );
 }

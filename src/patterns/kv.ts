@@ -174,7 +174,8 @@ export class Kv {
     }
   }
 
-  async put(input: KvPut): Promise<KvPutOutcome> {
+  /** `mutation`: what the caller knows it by, since idempotency keys are those of one mutation. */
+  async put(input: KvPut, mutation: 'kvPut' | 'cachePut' = 'kvPut'): Promise<KvPutOutcome> {
     const { key, value, ttlMs, fence } = input;
     const stored = requireKey('input.key', key);
     requireValue('input.value', value);
@@ -185,7 +186,7 @@ export class Kv {
       checks,
       writes: [{ kind: 'put', key: stored, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) }],
       fence,
-      remembered: rememberAsJson({ mutation: 'kvPut', input, defaults: { ifAbsent: false }, keep: withoutCurrent }),
+      remembered: rememberAsJson({ mutation, input, defaults: { ifAbsent: false }, keep: withoutCurrent }),
     });
     if (settled.outcome.kind !== 'done') return this.#refused(input, settled, [key]);
     const expiresAtMs = ttlMs === undefined ? 0 : settled.nowMs + ttlMs;

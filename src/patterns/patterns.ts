@@ -14,6 +14,7 @@ import type { CacheBudget, CacheLimits } from './cache-entries';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
 import { Elections } from './election';
+import { Events } from './event-stream';
 import { Inventory } from './inventory';
 import { InventoryExpiry } from './inventory-expiry';
 import { Reservations } from './inventory-reservations';
@@ -26,6 +27,7 @@ import { ApiKeys } from './tenant-keys';
 import type { ServerSecret } from './tenant-keys';
 import { TenantRemovals } from './tenant-removal';
 import type { RemovalProgress } from './tenant-removal';
+import { Vectors } from './vector';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -53,6 +55,7 @@ export interface Patterns {
   readonly cachedKv: Pick<Kv, 'put' | 'delete'>;
   readonly counters: Counters;
   readonly elections: Elections;
+  readonly events: Events;
   readonly inventory: Inventory;
   readonly reservations: Reservations;
   readonly rateLimits: RateLimits;
@@ -60,6 +63,7 @@ export interface Patterns {
   readonly requestLimits: RateLimits;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
+  readonly vectors: Vectors;
   /** The lanes, for metrics. */
   readonly transact: Transact;
 }
@@ -76,17 +80,19 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     kv,
     cache,
     cachedKv: {
-      put: (input) => cache.writing(input, () => kv.put(input)),
+      put: (input) => cache.writing(input, () => kv.put(input, 'cachePut')),
       delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
     },
     counters: new Counters({ store, transact, clock, ids }),
     elections: new Elections({ store, transact, clock, ids }),
+    events: new Events({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
     reservations: new Reservations({ store, transact, ids, expiry }),
     rateLimits: new RateLimits({ store, transact }),
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
+    vectors: new Vectors({ store, transact, clock, ids }),
     transact,
   };
 }

@@ -10,9 +10,10 @@ import type { Change, Revision, Store } from '../../proto/store';
 import type { Clock } from '../core/clock';
 import { AppError, isAppError } from '../core/errors';
 import { accessRange, families, keyspace, reservedScope, tenantScope } from '../core/keyspace';
+import type { Quota } from '../core/usage';
 import type { ScopedLife } from '../store/tenant-store';
-import { decode, firstGate } from './tenant-decisions';
-import type { TenantGate } from './tenant-decisions';
+import { decode, firstGate, quotaOfPlan } from './tenant-decisions';
+import type { TenantGate, TenantRecord } from './tenant-decisions';
 import type { ApiKeys, KnownApiKey } from './tenant-keys';
 
 /** A tenant's present life. */
@@ -21,6 +22,8 @@ export interface TenantLife {
   readonly isOpen: boolean;
   /** It was created, and not deleted since. */
   readonly isCreated: boolean;
+  /** What its plan lets it store; undefined: any amount. */
+  readonly quota: Quota | undefined;
   /** Of its gate; 0: it has none. */
   readonly gateRevision: Revision;
   /** Of the snapshot in which it was read. */
@@ -105,6 +108,11 @@ export class TenantAccess {
         },
       },
     };
+  }
+
+  /** What the tenant may store; undefined: any amount. */
+  async quotaOf(tenantId: string): Promise<Quota | undefined> {
+    return (await this.life(tenantId)).quota;
   }
 
   /** What was known of a tenant is not true any more. */
@@ -204,13 +212,14 @@ export class TenantAccess {
 
   async #readLife(tenantId: string): Promise<TenantLife> {
     const { results, revision } = await this.#store.read([
-      { start: keyspace.tenant(tenantId), keysOnly: true },
+      { start: keyspace.tenant(tenantId) },
       { start: keyspace.tenantGate(tenantId) },
     ]);
     const [record, gate] = results.map(({ entries: [entry] }) => entry);
     const { incarnation, isOpen } = gate ? decode<TenantGate>(gate.value) : firstGate;
     const gateRevision = gate?.revision ?? 0;
-    return { incarnation, isOpen, isCreated: record !== undefined, gateRevision, asOf: revision };
+    const quota = record && quotaOfPlan[decode<TenantRecord>(record.value).plan];
+    return { incarnation, isOpen, isCreated: record !== undefined, quota, gateRevision, asOf: revision };
   }
 }
 

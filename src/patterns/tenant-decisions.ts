@@ -1,8 +1,19 @@
 /** The rules of tenants and their keys: what is stored of them, and pure decisions on it. */
 import { limits } from '../../proto/limits';
 import { decodeRecord, encodeRecord } from '../core/codec';
+import type { Quota } from '../core/usage';
 
 export type TenantPlan = 'FREE' | 'PRO' | 'ENTERPRISE';
+
+/** A megabyte is 1,000,000 bytes. */
+export const bytesOfMb = 1_000_000;
+
+/** What each plan lets a tenant store. */
+export const quotaOfPlan: Readonly<Record<TenantPlan, Quota>> = {
+  FREE: { keysMax: 1_000, bytesMax: 10 * bytesOfMb },
+  PRO: { keysMax: 100_000, bytesMax: 1_000 * bytesOfMb },
+  ENTERPRISE: {},
+};
 
 /** What a credential allows, each what those before it allow too. */
 export const tenantRoles = ['READER', 'WRITER', 'ADMIN'] as const;

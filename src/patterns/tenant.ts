@@ -14,6 +14,8 @@ import { requireInteger, requireText } from '../core/input';
 import { families, familyRange, keyspace } from '../core/keyspace';
 import { encodeOpaque, requireCursor } from '../core/opaque';
 import { keyAfter } from '../core/tuple';
+import { decodeUsage, noUsage } from '../core/usage';
+import type { Usage } from '../core/usage';
 import { requireTenantId } from '../store/tenant-id';
 import type { Transact, View } from '../store/transact';
 import { decideCreate, decideDelete, decideUpdate, decode, encode, firstGate } from './tenant-decisions';
@@ -83,6 +85,14 @@ export class Tenants {
     if (!(gate ?? firstGate).isOpen || !this.#unknownExists)
       throw new AppError('FORBIDDEN', `there is no tenant "${tenantId}"`);
     return { tenantId, name: tenantId, plan: 'ENTERPRISE', createdAtMs: 0 };
+  }
+
+  /** What is stored for the tenant now, in its present life. */
+  async usage(tenantId: string): Promise<Usage> {
+    const { gate = firstGate } = await this.#read(tenantId);
+    const { results } = await this.#store.read([{ start: keyspace.tenantUsage(tenantId, gate.incarnation) }]);
+    const [entry] = results[0]!.entries;
+    return entry ? decodeUsage(entry.value) : noUsage;
   }
 
   /** What a caller sees under an id that may be another's: operators any tenant that was created, others their own. */

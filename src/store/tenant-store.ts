@@ -9,6 +9,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -16,6 +19,7 @@ import type {
   WatchOptions,
 } from '../../proto/store';
 import { endable, untilAborted } from '../core/endable';
+import type { Quota } from '../core/usage';
 import { ScopedStore } from './scoped-store';
 import type { ScopeGate } from './scoped-store';
 
@@ -28,6 +32,8 @@ export interface ScopedLife {
 export interface TenantStoreOptions {
   /** Rejects where the tenant is shut. */
   readonly life: () => Promise<ScopedLife>;
+  /** What it may store, or undefined: any amount. Asked at every commit. */
+  readonly quota: () => Promise<Quota | undefined>;
   /** The life is over, or there is none. */
   readonly onOver: () => void;
 }
@@ -48,11 +54,18 @@ export class TenantStore implements Store {
   }
 
   async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
-    return (await this.#now()).commit(transactions, options);
+    const scoped = await this.#now();
+    const quota = await this.#options.quota();
+    const limited = quota ? transactions.map((transaction) => ({ ...transaction, quota })) : transactions;
+    return scoped.commit(limited, options);
   }
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
     return endable((signal) => this.#watch(ranges, { ...options, signal }, signal), options.signal);
+  }
+
+  async search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    return (await this.#now()).search(request, options);
   }
 
   status(): Promise<StoreStatus> {

@@ -11,6 +11,7 @@
  *            2                                 -> format | JSON of the owner: { pid, epoch }
  *            3                                 -> format | generation of marks | its beginning
  *            4 | generation | scope            -> format | marks of the scope in the generation
+ *            6                                 -> format: what is stored for tenants is counted in rows of its own
  */
 import type { Change, ChangeKind, Revision } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
@@ -44,7 +45,10 @@ export function valueOffset(row: Uint8Array): number {
   return (row[1]! & mortalFlag) === 0 ? headBytes : mortalHeadBytes;
 }
 
-export function encodeRow({ revision, expiresAtMs, dueMs, history }: StoredHead, value: Buffer): Buffer {
+export function encodeRow(
+  { revision, expiresAtMs, dueMs, history }: Omit<StoredHead, 'valueBytes'>,
+  value: Buffer,
+): Buffer {
   const isMortal = expiresAtMs !== 0;
   const offset = isMortal ? mortalHeadBytes : headBytes;
   const row = Buffer.allocUnsafe(offset + value.length);
@@ -68,6 +72,7 @@ export function decodeHead(row: Buffer): StoredHead {
     history: histories[flags & 3]!,
     expiresAtMs: isMortal ? readUint64(row, 10) : 0,
     dueMs: isMortal ? readUint64(row, 18) : 0,
+    valueBytes: row.length - (isMortal ? mortalHeadBytes : headBytes),
   };
 }
 
@@ -239,6 +244,8 @@ export const metaKeys = {
   markCount: (generation: number, scope: Buffer): Buffer => Buffer.concat([Buffer.of(4), uint32(generation), scope]),
   /** All counts of marks. */
   markCounts: { start: Buffer.of(4), end: Buffer.of(5) },
+  /** There since usage is counted: data of a program before that is counted once, at the start. */
+  usage: Buffer.of(6),
 } as const;
 
 /** Numbers behind a format byte: what most rows of `meta` are. */

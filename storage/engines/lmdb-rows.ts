@@ -5,11 +5,16 @@
 import type { Database } from 'lmdb';
 import { storeLimits } from '../../proto/limits';
 import type { Change, Entry, KeyRange, RangeResult, Revision } from '../../proto/store';
-import { readUint64, uint64 } from '../../src/core/tuple';
+import { families, reservedScope } from '../../src/core/keyspace';
+import { prefixEnd, readUint64, uint64 } from '../../src/core/tuple';
+import { decodeUsage, encodeUsage, noUsage, usageKey } from '../../src/core/usage';
+import type { Usage } from '../../src/core/usage';
 import type { FoundRow } from '../collect-range';
 import { collectRange, isEmptyRange } from '../collect-range';
 import type { RowEffect } from '../judge';
 import { isExpired, removal } from '../judge';
+import { UsageBook, UsageChanges } from '../usage';
+import type { UsageChange } from '../usage';
 import { decodeDueKey, decodeHead, dueKey, encodeRow, valueOffset } from './lmdb-format';
 import type { StoredHead } from './lmdb-format';
 
@@ -24,6 +29,7 @@ export interface Swept {
   /** Rows that were looked at, and those of them that are gone. */
   readonly looked: number;
   readonly removed: number;
+  readonly usage: readonly UsageChange[];
 }
 
 export class LmdbRows {
@@ -83,6 +89,7 @@ export class LmdbRows {
   sweep(nowMs: number, { revision, rowsMax }: { readonly revision: Revision; readonly rowsMax: number }): Swept {
     const keys = [...this.#due.getKeys({ end: uint64(nowMs + 1), limit: rowsMax })];
     const changes: Change[] = [];
+    const usage = new UsageChanges();
     let removed = 0;
     for (const { dueMs, key } of keys.map(decodeDueKey)) {
       this.#due.removeSync(dueKey(dueMs, key));
@@ -91,6 +98,7 @@ export class LmdbRows {
       if (!head || head.dueMs !== dueMs) continue;
       if (isExpired(head, nowMs)) {
         this.#rows.removeSync(key);
+        usage.add(key, head.valueBytes, undefined);
         removed += 1;
         if (head.history !== 'none') changes.push(removal('expire', key, revision));
       } else {
@@ -98,7 +106,33 @@ export class LmdbRows {
         this.#rows.putSync(key, encodeRow({ ...head, dueMs: head.expiresAtMs }, row.subarray(valueOffset(row))));
       }
     }
-    return { changes: changes.sort((a, b) => Buffer.compare(a.key, b.key)), looked: keys.length, removed };
+    changes.sort((a, b) => Buffer.compare(a.key, b.key));
+    return { changes, looked: keys.length, removed, usage: usage.all() };
+  }
+
+  /** What is stored for a tenant's scope. */
+  usage(account: Buffer): Usage {
+    const row = this.entry(usageKey(account));
+    return row ? decodeUsage(row.value) : noUsage;
+  }
+
+  /** Writes down what a commit has made of it. */
+  bill(book: UsageBook, revision: Revision): void {
+    for (const { account, usage } of book.changed()) {
+      const value = usage.keys === 0 && usage.bytes === 0 ? undefined : encodeUsage(usage);
+      this.take({ key: usageKey(account), value, expiresAtMs: 0, history: 'none' }, revision);
+    }
+  }
+
+  /** Counts everything anew. Reads every row; inside a write transaction. */
+  recount(revision: Revision): void {
+    const prefix = Buffer.concat([reservedScope, Buffer.of(families.tenantUsage.code)]);
+    for (const key of [...this.#rows.getKeys({ start: prefix, end: prefixEnd(prefix)! })]) this.#rows.removeSync(key);
+    const sum = new UsageChanges();
+    for (const { key, value: row } of this.#rows.getRange({})) sum.add(key, undefined, decodeHead(row).valueBytes);
+    const book = new UsageBook(() => noUsage);
+    book.take(sum.all());
+    this.bill(book, revision);
   }
 
   #file(key: Buffer, dueMs: number): void {

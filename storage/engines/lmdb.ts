@@ -27,12 +27,13 @@ import { judgeTransaction } from '../judge';
 import type { Effects, StateView } from '../judge';
 import { LmdbAttempts } from './lmdb-attempts';
 import { DiskReserve, reserveBytes } from './lmdb-directory';
-import { decodeMeta, encodeMarkRow, encodeMeta, metaKeys } from './lmdb-format';
+import { decodeMeta, encodeMarkRow, encodeMeta, formatByte, metaKeys } from './lmdb-format';
 import type { StoreMeta } from './lmdb-format';
 import { LmdbLog } from './lmdb-log';
 import { MarkGenerations } from './lmdb-marks';
 import { closeData, mapBytes, openData, pageBytes } from './lmdb-open';
 import type { OpenData } from './lmdb-open';
+import { UsageBook } from '../usage';
 import { LmdbRows } from './lmdb-rows';
 
 export interface LmdbEngineOptions {
@@ -63,6 +64,7 @@ interface Work {
   readonly commits: CommitChanges[];
   /** There is no room ahead: only what makes room is let through. */
   readonly fullDisk: AppError | undefined;
+  readonly usage: UsageBook;
   /** Whether anything was written. */
   isDirty: boolean;
 }
@@ -95,6 +97,7 @@ class LmdbEngine implements Engine {
     this.#meta = this.#storedMeta();
     const { clockMs } = this.#meta;
     this.#attempts = new LmdbAttempts(data.attempts, { keepMs: retention.attemptKeepMs, clockMs });
+    this.#countUsageOnce();
     this.#letGo();
   }
 
@@ -120,7 +123,7 @@ class LmdbEngine implements Engine {
   async apply(takeGroup: () => Group): Promise<Applied> {
     let outcomes: Applied['outcomes'] = [];
     const { work, more } = await this.#commit(takeGroup, (work, { transactions }) => {
-      const view = this.#view(() => work.meta.revision);
+      const view = this.#view(() => work.meta.revision, work.usage);
       outcomes = transactions.map((transaction) => {
         if (work.fullDisk && !isShrinking(transaction)) return { kind: 'failed', error: work.fullDisk };
         const { outcome, effects } = this.#judge(transaction, view, work.nowMs);
@@ -159,6 +162,16 @@ class LmdbEngine implements Engine {
     }
     this.#reserve.close();
     await closeData(this.#data);
+  }
+
+  /** Data that was written before usage was counted. */
+  #countUsageOnce(): void {
+    const { environment, meta } = this.#data;
+    if (meta.getBinary(metaKeys.usage)) return;
+    environment.transactionSync(() => {
+      this.#rows.recount(this.#meta.revision);
+      meta.putSync(metaKeys.usage, Buffer.of(formatByte));
+    });
   }
 
   // --- one physical commit -----------------------------------------------------------------------------------------
@@ -202,7 +215,8 @@ class LmdbEngine implements Engine {
     this.#log.begin(nowMs);
     this.#attempts.begin();
     const meta = { ...this.#meta, clockMs: Math.max(nowMs, this.#meta.clockMs) };
-    return { nowMs, meta, commits: [], fullDisk: this.#fullDisk(), isDirty: false };
+    const usage = new UsageBook((account) => this.#rows.usage(account));
+    return { nowMs, meta, commits: [], fullDisk: this.#fullDisk(), usage, isDirty: false };
   }
 
   #fullDisk(): AppError | undefined {
@@ -229,9 +243,10 @@ class LmdbEngine implements Engine {
     return judgeTransaction(transaction, view, { nowMs, marksPerScopeMax: this.#retention.marksPerScopeMax });
   }
 
-  #take(work: Work, { revision, rows, marks, scope, changes, attemptId }: Effects): void {
+  #take(work: Work, { revision, rows, marks, scope, changes, usage, attemptId }: Effects): void {
     work.meta.revision = revision;
     for (const row of rows) this.#rows.take(row, revision);
+    work.usage.take(usage);
     for (const { key, value } of marks) {
       this.#marks.put(key, encodeMarkRow({ revision, committedAtMs: work.nowMs, value }), scope);
     }
@@ -243,8 +258,9 @@ class LmdbEngine implements Engine {
 
   #sweep(work: Work, rowsMax: number): boolean {
     const revision = work.meta.revision + 1;
-    const { changes, looked, removed } = this.#rows.sweep(work.nowMs, { revision, rowsMax });
+    const { changes, looked, removed, usage } = this.#rows.sweep(work.nowMs, { revision, rowsMax });
     if (removed > 0) work.meta.revision = revision;
+    work.usage.take(usage);
     this.#record(work, { revision, changes });
     work.isDirty ||= looked > 0;
     return looked === rowsMax;
@@ -256,12 +272,13 @@ class LmdbEngine implements Engine {
     work.commits.push(commit);
   }
 
-  /** Writes what belongs to every commit: log, counts of marks, the state itself; drops what is no longer kept. */
+  /** Writes what belongs to every commit: usage, log, counts of marks, the state itself; drops what is no longer kept. */
   #finish(work: Work): boolean {
     const oldMarks = this.#marks.dropOld(trimRowsMax);
     const oldLog = this.#log.trim(work.meta, { nowMs: work.nowMs, rowsMax: trimRowsMax });
     work.isDirty ||= oldMarks !== 'none' || oldLog !== 'none';
     if (!work.isDirty) return false;
+    this.#rows.bill(work.usage, work.meta.revision);
     this.#log.write(work.meta);
     this.#attempts.write(work.nowMs);
     this.#marks.writeCounts();
@@ -321,7 +338,7 @@ class LmdbEngine implements Engine {
     return row ? decodeMeta(row) : { revision: 0, clockMs: 0, oldestRevision: 0, logBytes: 0 };
   }
 
-  #view(revision: () => Revision): StateView {
+  #view(revision: () => Revision, book?: UsageBook): StateView {
     return {
       get revision() {
         return revision();
@@ -331,6 +348,7 @@ class LmdbEngine implements Engine {
       mark: (key, nowMs) => this.#marks.find(key, nowMs),
       marksOfScope: (scope) => this.#marks.countOf(scope),
       attempt: (attemptId) => this.#attempts.find(attemptId),
+      usage: (scope) => (book ? book.of(scope) : this.#rows.usage(scope)),
     };
   }
 }

@@ -9,8 +9,12 @@ import type { FoundRow } from '../collect-range';
 import { collectRange, isEmptyRange, readRanges } from '../collect-range';
 import { defaultRetention, historyGone } from '../engine';
 import type { Applied, CommitChanges, Engine, EngineState, Group, LogPage, RetentionOptions } from '../engine';
+import { decodeUsage, encodeUsage, noUsage, usageKey } from '../../src/core/usage';
+import type { Usage } from '../../src/core/usage';
 import { isExpired, judgeTransaction, removal } from '../judge';
 import type { Effects, RowHead, StateView } from '../judge';
+import { UsageBook, UsageChanges } from '../usage';
+import type { UsageChange } from '../usage';
 
 export interface MemoryEngineOptions {
   /** Default: 'memory'. */
@@ -102,11 +106,14 @@ class MemoryEngine implements Engine {
     due.sort((a, b) => a.expiresAtMs - b.expiresAtMs);
     const swept = due.slice(0, rowsMax);
     const changes: Change[] = [];
+    const usage = new UsageChanges();
     for (const row of swept) {
       this.#remove(nameOf(row.key));
+      usage.add(row.key, row.valueBytes, undefined);
       if (row.history !== 'none') changes.push(removal('expire', row.key, this.#revision + 1));
     }
     if (swept.length > 0) this.#revision += 1;
+    this.#bill(usage.all());
     const commits = this.#record(
       changes.sort((a, b) => Buffer.compare(a.key, b.key)),
       nowMs,
@@ -161,10 +168,26 @@ class MemoryEngine implements Engine {
       },
       marksOfScope: (scope) => this.#marksOfScope.get(nameOf(scope)) ?? 0,
       attempt: (attemptId) => this.#attempts.find(attemptId),
+      usage: (scope) => this.#usageOf(scope),
     };
   }
 
-  #take({ revision, rows, marks, scope, changes, attemptId }: Effects, nowMs: number): CommitChanges[] {
+  #usageOf(scope: Buffer): Usage {
+    const row = this.#rows.get(nameOf(usageKey(scope)));
+    return row ? decodeUsage(row.value) : noUsage;
+  }
+
+  #bill(changes: readonly UsageChange[]): void {
+    const book = new UsageBook((account) => this.#usageOf(account));
+    book.take(changes);
+    for (const { account, usage } of book.changed()) {
+      const key = usageKey(account);
+      if (usage.keys === 0 && usage.bytes === 0) this.#remove(nameOf(key));
+      else this.#put({ key, value: encodeUsage(usage), revision: this.#revision, expiresAtMs: 0, history: 'none' });
+    }
+  }
+
+  #take({ revision, rows, marks, scope, changes, usage, attemptId }: Effects, nowMs: number): CommitChanges[] {
     this.#revision = revision;
     for (const { key, value, expiresAtMs, history } of rows) {
       // Copies: the caller may use its buffers again.
@@ -182,6 +205,7 @@ class MemoryEngine implements Engine {
       this.#marks.set(nameOf(key), kept);
       this.#marksOfScope.set(kept.scope, (this.#marksOfScope.get(kept.scope) ?? 0) + 1);
     }
+    this.#bill(usage);
     if (attemptId) this.#attempts.add(attemptId, { revision, nowMs });
     const kept = changes.map((each) => ({
       ...each,
@@ -202,7 +226,8 @@ class MemoryEngine implements Engine {
     return [entry];
   }
 
-  #put(row: Row): void {
+  #put(put: Omit<Row, 'valueBytes'>): void {
+    const row = { ...put, valueBytes: put.value.length };
     const name = nameOf(row.key);
     if (!this.#rows.has(name)) this.#names.splice(this.#indexOf(name), 0, name);
     this.#rows.set(name, row);

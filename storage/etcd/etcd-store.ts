@@ -10,6 +10,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -24,7 +27,8 @@ import { AttemptTable } from '../attempt-table';
 import { defaultRetention } from '../engine';
 import type { RetentionOptions } from '../engine';
 import { isReadOnly } from '../judge';
-import { faultOf, validateCommit, validateRanges } from '../validate';
+import { faultOf, validateCommit, validateRanges, validateSearch } from '../validate';
+import { scanSearch } from '../vectors/scan-search';
 import type { ChannelOptions } from './channel';
 import { EtcdChannel, toStoreError } from './channel';
 import type { FeedPage } from './feed';
@@ -236,6 +240,13 @@ class EtcdStore implements Store {
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
     return endable((signal) => this.#watch(ranges, options, signal), options.signal);
+  }
+
+  /** Reads all rows of the namespace: `vectors/vector-store.ts` has an index. */
+  async search(request: SearchRequest, _options?: SearchOptions): Promise<SearchOutcome> {
+    this.#refuseIfOver();
+    validateSearch(request);
+    return this.#answered(() => scanSearch(this, request));
   }
 
   async status(): Promise<StoreStatus> {

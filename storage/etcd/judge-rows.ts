@@ -1,5 +1,6 @@
 /** Rows as etcd gave them, judged by the one set of rules that all engines share (`judge.ts`). */
 import type { CommitOutcome, Entry, Transaction } from '../../proto/store';
+import { noUsage } from '../../src/core/usage';
 import type { StateView } from '../judge';
 import { isExpired, judgeTransaction } from '../judge';
 import { rowHead, toEntry, toMark } from './layout';
@@ -70,6 +71,7 @@ export function judgeRows(transaction: Transaction, standing: StandingRows, opti
     },
     marksOfScope: () => options.marksOfScope,
     attempt: () => undefined,
+    usage: () => noUsage,
   };
   const { marksPerScopeMax } = options;
   const { outcome } = judgeTransaction(transaction, view, { nowMs, marksPerScopeMax });

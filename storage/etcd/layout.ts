@@ -179,7 +179,8 @@ export function encodeRow(value: Buffer, { expiresAtMs, history }: { expiresAtMs
 /** What stands beside the value. Throws INTERNAL for a format that this program does not know. */
 export function rowHead({ value, modRevision }: KeyValue): RowHead {
   requireFormat(value);
-  return { revision: modRevision, expiresAtMs: readUint64(value, 1), history: histories[value[9]!]! };
+  const valueBytes = value.length - rowHeaderBytes;
+  return { revision: modRevision, expiresAtMs: readUint64(value, 1), history: histories[value[9]!]!, valueBytes };
 }
 
 export function rowValue({ value }: KeyValue): Buffer {

@@ -21,6 +21,9 @@ describeStore('the scoped store over memory', scopedFixture(memoryFixture), {
   cannot: [{ ability: 'reopen', reason: 'the data of the store under it lives in its process' }],
 });
 describeStore('the scoped store over lmdb', scopedFixture(lmdbFixture));
+describeStore('the scoped store behind a gate', scopedFixture(memoryFixture, 'gated'), {
+  cannot: [{ ability: 'reopen', reason: 'the data of the store under it lives in its process' }],
+});
 
 describe('two scopes of one store', () => {
   test('have the same keys and marks without meeting, and share revisions', async () => {

@@ -112,6 +112,32 @@ describe('configuration', () => {
       expect(faultsOf({ ...jwt, NORIGATE_JWT_JWKS: keys })).toEqual([]);
   });
 
+  it('wants a server of embeddings said in full, and no secret sent in the clear', () => {
+    const server = {
+      NORIGATE_EMBEDDINGS: 'openai',
+      NORIGATE_EMBEDDINGS_URL: 'https://api.example.com/v1',
+      NORIGATE_EMBEDDINGS_MODEL: 'text-model',
+      NORIGATE_EMBEDDINGS_DIMENSIONS: '1536',
+    };
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_KEY: 'k' })).toEqual([]);
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_MODEL: '' })).toEqual([
+      'NORIGATE_EMBEDDINGS=openai needs NORIGATE_EMBEDDINGS_MODEL.',
+    ]);
+    expect(faultsOf({ NORIGATE_EMBEDDINGS_KEY: 'very-secret' })).toEqual([
+      'NORIGATE_EMBEDDINGS_KEY need NORIGATE_EMBEDDINGS=openai; it is offline.',
+    ]);
+    for (const url of ['ftp://a', 'api.example.com', 'https://user:pass@a/v1', 'https://a/v1?key=k'])
+      expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_URL: url })[0]).toContain('NORIGATE_EMBEDDINGS_URL must be');
+    const clear = { ...server, NORIGATE_EMBEDDINGS_URL: 'http://embeddings:8080' };
+    expect(faultsOf(clear)).toEqual([]);
+    expect(faultsOf({ ...clear, NORIGATE_EMBEDDINGS_KEY: 'k' })[0]).toContain('in the clear');
+    expect(
+      faultsOf({ ...server, NORIGATE_EMBEDDINGS_URL: 'http://127.0.0.1:8080', NORIGATE_EMBEDDINGS_KEY: 'k' }),
+    ).toEqual([]);
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_DIMENSIONS: '5000' })[0]).toContain('from 1 to 4096');
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_KEY: 'very secret' }).join()).not.toContain('very');
+  });
+
   it('never shows the value of a variable that it does not know', () => {
     expect(faultsOf({ NORIGATE_PASSWORD: 'very-secret' }).join()).not.toContain('very-secret');
   });

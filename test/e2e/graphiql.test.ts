@@ -62,11 +62,13 @@ describe('GraphiQL', () => {
         'cache',
         'cluster',
         'election',
+        'event-stream',
         'inventory',
         'key-value',
         'rate-limit',
         'session',
         'tenant',
+        'vector',
       ]);
       expect(await page.locator('[role=tab]').count()).toBe(tabs.length);
     },

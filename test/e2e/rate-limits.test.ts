@@ -164,6 +164,37 @@ describe("the gateway's limit of its callers", () => {
   );
 
   it(
+    'counts the requests with a key apart, so that one key cannot use up what is the others',
+    async () => {
+      await startStorage();
+      const gateways = await startTwoGateways({ NORIGATE_RATE_LIMIT: '12', NORIGATE_RATE_LIMIT_PER_KEY: '4' });
+      // Without a key only the limit of the tenant counts.
+      const made = await gateways[0].query(
+        'mutation { createTenant(input: { tenantId: "shop", name: "S" }) { __typename } ' +
+          'one: createApiKey(input: { tenantId: "shop", name: "1" }) { secret } ' +
+          'two: createApiKey(input: { tenantId: "shop", name: "2" }) { secret } }',
+      );
+      const [one, two] = ['one', 'two'].map((name) => (made.data as Record<string, { secret: string }>)[name]!.secret);
+      const askWith = (secret: string, gateway: Program): Promise<Response> =>
+        fetch(`${gateway.origin}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: `Bearer ${secret}` },
+          body: '{"query":"{ __typename }"}',
+        });
+      const flood = await times(30, (index) => askWith(one!, gateways[index % 2]!));
+      expect(flood.filter(({ status }) => status === 200)).toHaveLength(4);
+      const refused = flood.find(({ status }) => status === 429)!;
+      expect(refused.headers.get('ratelimit')).toMatch(/^"key";r=0;t=\d+$/);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      const other = await askWith(two!, gateways[1]);
+      expect(other.status).toBe(200);
+      expect(other.headers.get('ratelimit-policy')).toBe('"key";q=4;w=60, "requests";q=12;w=60');
+      expect(other.headers.get('ratelimit')).toMatch(/^"key";r=3;t=\d+, "requests";r=7;t=\d+$/);
+    },
+    minute,
+  );
+
+  it(
     'counts the operations of a WebSocket, which stays open, and is UNAVAILABLE while storage is down',
     async () => {
       const storage = await startStorage();

@@ -1,6 +1,8 @@
 /** Tenants as their people meet them: two gateways on one storage process, credentials over HTTP and WebSocket, and the end of a tenant. */
 import { createSign, generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -64,9 +66,9 @@ const codeOf = ({ errors }: GraphqlAnswer): string | undefined => errors?.[0]?.e
 const put = 'mutation ($key: String!) { kvPut(input: { key: $key, value: { text: "v" } }) { __typename } }';
 const get = 'query ($key: String!) { kvGet(key: $key) { value { text } } }';
 
-async function makeTenant(tenantId: string, at = gateways[0]!): Promise<void> {
+async function makeTenant(tenantId: string, { plan = 'ENTERPRISE', at = gateways[0]! } = {}): Promise<void> {
   const query = 'mutation ($input: CreateTenantInput!) { createTenant(input: $input) { __typename } }';
-  const { data } = await ask(at, operatorKey, query, { input: { tenantId, name: tenantId } });
+  const { data } = await ask(at, operatorKey, query, { input: { tenantId, name: tenantId, plan } });
   expect(data).toEqual({ createTenant: { __typename: 'Tenant' } });
 }
 
@@ -271,7 +273,7 @@ describe('where credentials are required', () => {
       const again = await ask(gateways[1]!, operatorKey, 'mutation { deleteTenant(id: "mortal") }');
       expect(again.data).toEqual({ deleteTenant: held });
 
-      await makeTenant('mortal', gateways[1]);
+      await makeTenant('mortal', { at: gateways[1]! });
       expect(codeOf(await ask(gateways[0]!, secret, get, { key: 'k' }))).toBe('UNAUTHENTICATED');
       const anew = await makeKey('mortal');
       for (const gateway of gateways)
@@ -333,6 +335,123 @@ describe('where credentials are required', () => {
       const isDone = ({ log }: Program): boolean =>
         log.items.some((line) => line['tenantId'] === 'large' && line['isDone'] === true);
       await until(() => gateways.some(isDone) || isDone(dying));
+    },
+    minute,
+  );
+});
+
+describe('keys of an issuer that lie behind a URL', () => {
+  it(
+    'are fetched when a token comes, and while they cannot be had a token is UNAVAILABLE',
+    async () => {
+      await makeTenant('url');
+      const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' };
+      let isUp = false;
+      let fetches = 0;
+      const issuer = createServer((_, response) => {
+        fetches += 1;
+        response.statusCode = isUp ? 200 : 500;
+        response.setHeader('content-type', 'application/json').end(isUp ? JSON.stringify({ keys: [jwk] }) : '{}');
+      });
+      await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`;
+      const [gateway] = await startGateways(1, { ...settings, NORIGATE_JWT_JWKS: url });
+      try {
+        const right = token({ claims: { tenant: 'url', role: 'WRITER' } });
+        expect(codeOf(await ask(gateway!, right, put, { key: 'k' }))).toBe('UNAVAILABLE');
+        isUp = true;
+        await until(async () => codeOf(await ask(gateway!, right, put, { key: 'k' })) === undefined);
+        expect((await ask(gateway!, right, '{ tenant { tenantId } }')).data).toEqual({ tenant: { tenantId: 'url' } });
+        const before = fetches;
+        const foreign = token({ claims: { tenant: 'url' }, header: { kid: 'another' } });
+        for (let again = 0; again < 10; again += 1)
+          expect(codeOf(await ask(gateway!, foreign, get, { key: 'k' }))).toBe('UNAUTHENTICATED');
+        // Whoever sends tokens of keys that nobody knows must not make the gateway ask the issuer each time.
+        expect(fetches - before).toBeLessThanOrEqual(1);
+      } finally {
+        await gateway!.destroy();
+        issuer.closeAllConnections();
+        await new Promise((resolve) => issuer.close(resolve));
+      }
+    },
+    minute,
+  );
+});
+
+describe('a plan', () => {
+  const usageQuery = '{ tenant { plan limits { maxKeys maxStorageMb } usage { keys storageBytes } } }';
+  const count = 'mutation ($name: String!) { incrementCounter(input: { name: $name }) { __typename } }';
+  const remove = 'mutation ($key: String!) { kvDelete(input: { key: $key }) { __typename } }';
+
+  /** Runs one call for each of the numbers, 50 at a time, on both gateways in turn; the codes of their errors, or 'ok'. */
+  async function each(total: number, call: (index: number, gateway: Program) => Promise<GraphqlAnswer>) {
+    const codes: string[] = [];
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < total) {
+        const index = (next += 1);
+        codes.push(codeOf(await call(index, gateways[index % gateways.length]!)) ?? 'ok');
+      }
+    };
+    await Promise.all(Array.from({ length: 50 }, worker));
+    return {
+      ok: codes.filter((code) => code === 'ok').length,
+      full: codes.filter((code) => code === 'QUOTA_EXCEEDED').length,
+    };
+  }
+
+  it(
+    'is passed by nothing, whoever writes where, and usage is what stands',
+    async () => {
+      await makeTenant('plans', { plan: 'FREE' });
+      const { secret } = await makeKey('plans');
+      const first = await each(600, (index, gateway) => ask(gateway, secret, put, { key: `key ${index}` }));
+      expect(first).toEqual({ ok: 600, full: 0 });
+      // Counters go through lanes, where a batch may hold both what fits and what does not.
+      const second = await each(500, (index, gateway) => ask(gateway, secret, count, { name: `counter ${index}` }));
+      expect(second).toEqual({ ok: 400, full: 100 });
+      const usage = (await ask(gateways[1]!, secret, usageQuery)).data!['tenant'];
+      expect(usage).toMatchObject({
+        plan: 'FREE',
+        limits: { maxKeys: 1_000, maxStorageMb: 10 },
+        usage: { keys: 1_000 },
+      });
+      const refused = await ask(gateways[0]!, secret, put, { key: 'one more' });
+      expect(refused.errors![0]!.extensions).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        limit: 'keys',
+        max: 1_000,
+        used: 1_000,
+        needed: 1,
+      });
+      // What is there may be written over, and what goes makes room.
+      expect(codeOf(await ask(gateways[0]!, secret, put, { key: 'key 1' }))).toBeUndefined();
+      expect(codeOf(await ask(gateways[1]!, secret, remove, { key: 'key 1' }))).toBeUndefined();
+      expect(codeOf(await ask(gateways[0]!, secret, put, { key: 'one more' }))).toBeUndefined();
+      expect(codeOf(await ask(gateways[1]!, secret, put, { key: 'and another' }))).toBe('QUOTA_EXCEEDED');
+      const upgrade = 'mutation { updateTenant(input: { tenantId: "plans", plan: PRO }) { __typename } }';
+      expect(codeOf(await ask(gateways[0]!, operatorKey, upgrade))).toBeUndefined();
+      for (const gateway of gateways)
+        await until(async () => codeOf(await ask(gateway, secret, put, { key: 'and another' })) === undefined);
+      const after = await ask(gateways[0]!, secret, usageQuery);
+      expect(after.data!['tenant']).toMatchObject({ plan: 'PRO', usage: { keys: 1_001 } });
+      expect((await ask(gateways[0]!, operatorKey, 'mutation { deleteTenant(id: "plans") }')).data).toEqual({
+        deleteTenant: 1_001,
+      });
+    },
+    minute,
+  );
+
+  it(
+    'limits bytes as well',
+    async () => {
+      await makeTenant('bytes', { plan: 'FREE' });
+      const { secret } = await makeKey('bytes');
+      const big =
+        'mutation ($key: String!, $text: String!) { kvPut(input: { key: $key, value: { text: $text } }) { __typename } }';
+      const text = 'x'.repeat(1_000_000);
+      const done = await each(12, (index, gateway) => ask(gateway, secret, big, { key: `key ${index}`, text }));
+      expect(done).toEqual({ ok: 9, full: 3 });
     },
     minute,
   );

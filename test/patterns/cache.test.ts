@@ -212,6 +212,15 @@ describe('a write through the cache', () => {
     expect(await cached('a')).toBeNull();
   });
 
+  it('has idempotency keys of its own, apart from those of kvPut', async () => {
+    await begin(gateway);
+    const first = await cachePut('x', { idempotencyKey: 'k' });
+    const input = { key: 'b', value: Buffer.from('y'), ifAbsent: false, idempotencyKey: 'k' };
+    expect(await gateway.kv.put(input)).toMatchObject({ kind: 'put', key: 'b' });
+    expect(await cachePut('x', { idempotencyKey: 'k' })).toEqual(first);
+    await expect(cachePut('z', { idempotencyKey: 'k' })).rejects.toEqual(failure('IDEMPOTENCY_KEY_REUSED'));
+  });
+
   it('with a time to live is right to the millisecond', async () => {
     await begin(gateway);
     await cachePut('x', { ttlMs: 50 });

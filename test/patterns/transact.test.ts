@@ -6,6 +6,8 @@ import { Transact } from '../../src/store/transact';
 import type { Command, Settled, View } from '../../src/store/transact';
 import { LaneMemory } from '../../src/store/lane-memory';
 import { makeSeededIds } from '../../src/core/ids';
+import { keyspace } from '../../src/core/keyspace';
+import type { Store, Transaction } from '../../proto/store';
 import { atOnce, failure, turn, World } from './support/world';
 import type { Gateway } from './support/world';
 
@@ -506,6 +508,52 @@ describe('an idempotency key', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(outcomes[1]).toMatchObject({ reason: { code: 'OVERLOADED' } });
     expect(await valueOf('a')).toBe('4');
+  });
+});
+
+describe('past a quota', () => {
+  const limited = (keysMax: number): Transact => {
+    const { store } = gateway;
+    const withQuota: Store = Object.assign(Object.create(store) as Store, {
+      commit: (transactions: readonly Transaction[]) =>
+        store.commit(transactions.map((each) => ({ ...each, quota: { keysMax } }))),
+      read: store.read.bind(store),
+    });
+    const { clock } = world;
+    return new Transact({ store: withQuota, memory: new LaneMemory(), memoryScope: '', clock, ids: makeSeededIds(9) });
+  };
+  /** Counts in a shared record, and puts some keys of a caller beside it. */
+  const putKeys = (...names: readonly string[]): Command<string> => ({
+    records: [keyOf('shared')],
+    rows: names.map((name) => keyspace.kv(name)),
+    decide: (view) => {
+      putNumber(view, 'shared', (numberAt(view, 'shared') ?? 0) + 1);
+      for (const name of names) view.put(keyspace.kv(name), Buffer.from(name), { history: 'value' });
+      return names.join();
+    },
+  });
+
+  it('the commands of a batch that fit are done, and the others fail alone', async () => {
+    const transact = limited(10);
+    const sizes = Array.from({ length: 40 }, (_, index) => (index === 5 ? 11 : 1));
+    const outcomes = await Promise.allSettled(
+      sizes.map((size, index) => transact.run(putKeys(...Array.from({ length: size }, (_, at) => `${index} ${at}`)))),
+    );
+    const done = outcomes.flatMap(({ status }, index) => (status === 'fulfilled' ? [index] : []));
+    expect(done).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9, 10]);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toEqual(failure('QUOTA_EXCEEDED'));
+    expect(await valueOf('shared')).toBe('10');
+  });
+
+  it('commands that add nothing are done in the same batch', async () => {
+    const transact = limited(1);
+    const [first, second, third] = await Promise.allSettled([
+      transact.run(putKeys('a')),
+      transact.run(putKeys('b')),
+      transact.run(putKeys('a')),
+    ]);
+    expect([first.status, second.status, third.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 });
 

@@ -2,8 +2,10 @@
 import type { Store } from '../../proto/store';
 import { ManualClock } from '../../src/core/clock';
 import { systemIds } from '../../src/core/ids';
-import { tenantScope } from '../../src/core/keyspace';
+import { AppError } from '../../src/core/errors';
+import { keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
 import { ScopedStore } from '../../src/store/scoped-store';
+import type { ScopeGate } from '../../src/store/scoped-store';
 import { makeMemoryEngine } from '../../storage/engines/memory';
 import { LocalStore } from '../../storage/local-store';
 import type { FixtureOptions, MakeFixture, StoreFixture } from '../conformance/suite/fixture';
@@ -52,15 +54,26 @@ const foreignScopes = [
   tenantScope('', 7),
 ];
 
-/** One scope of another store, with neighbours that have data of their own. */
-export function scopedFixture(make: MakeFixture): MakeFixture {
+/** A gate that is open, as that of a tenant which was never deleted. */
+const openGate: ScopeGate = {
+  key: Buffer.concat([reservedScope, keyspace.tenantGate('tenant')]),
+  revision: 0,
+  refusal: () => new AppError('FORBIDDEN', 'the gate is open, and was found shut'),
+};
+
+/** One scope of another store, with a gate or without, with neighbours that have data of their own. */
+export function scopedFixture(make: MakeFixture, gate?: 'gated'): MakeFixture {
   const withNeighbours: MakeFixture = async (options) => {
     const inner = await make(options);
     await Promise.all(foreignScopes.map((foreign) => furnish(new ScopedStore(inner.store, foreign))));
     return inner;
   };
-  const wrapped = wrappedFixture(withNeighbours, (store) => new ScopedStore(store, scope));
-  return async (options) => Object.assign(await wrapped(options), { prefixBytes: scope.length });
+  const wrapped = wrappedFixture(withNeighbours, (store) => new ScopedStore(store, scope, gate && openGate));
+  return async (options) =>
+    Object.assign(await wrapped(options), {
+      prefixBytes: scope.length,
+      ...(gate && { gateBytes: openGate.key.length }),
+    });
 }
 
 /** Another store with something around it. */

@@ -4,6 +4,8 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -53,6 +55,10 @@ export class StubbornStore implements Store {
 
   watch(ranges: readonly KeyRange[], options?: WatchOptions): AsyncIterable<WatchBatch> {
     return this.#inner.watch(ranges, options);
+  }
+
+  search(request: SearchRequest): Promise<SearchOutcome> {
+    return this.#again(() => this.#inner.search(request));
   }
 
   status(): Promise<StoreStatus> {

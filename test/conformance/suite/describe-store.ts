@@ -11,6 +11,7 @@ import { describeLimits } from './limits';
 import { describeMarks } from './marks';
 import { describeRaces } from './races';
 import { describeReads } from './read';
+import { describeSearches } from './search';
 import { describeWatches } from './watch';
 import { WatchReader } from './watch-reader';
 import { asCommitted, committed, everything, jumpWall, put, putAll, remove, transaction } from './words';
@@ -77,5 +78,6 @@ export function describeStore(name: string, makeFixture: MakeFixture, { cannot =
     describeLimits(suite);
     describeLifecycle(suite);
     describeRaces(suite);
+    describeSearches(suite);
   });
 }

@@ -1,5 +1,4 @@
 /** Expiry: at its millisecond on the storage clock, for everybody, whether it was swept or not; announced within a second. */
-import { storeLimits } from '../../../proto/limits';
 import type { Store } from '../../../proto/store';
 import type { StoreFixture, Suite } from './fixture';
 import { expectStill, reopen } from './fixture';
@@ -17,6 +16,7 @@ import {
   everything,
   jumpWall,
   keysIn,
+  operationsMax,
   point,
   put,
   putAll,
@@ -285,7 +285,7 @@ function describeSweeper(suite: Suite): void {
     const fixture = await suite.open();
     const { store, clock } = fixture;
     const count = 5_000;
-    const size = storeLimits.transactionOperationsMax;
+    const size = operationsMax(fixture);
     const keys = Array.from({ length: count }, (_, index) => `k${index}`);
     const parts = Array.from({ length: Math.ceil(count / size) }, (_, part) =>
       transaction(keys.slice(part * size, (part + 1) * size).map((key) => put(key, 'v', { ttlMs: 1_000 }))),

@@ -18,6 +18,8 @@ export interface StoreFixture {
   readonly engine: string;
   /** What is put before each key on its way to the engine, which counts it as a part of the key. */
   readonly prefixBytes: number;
+  /** Of the key that the store checks in each transaction and reads in each read, for itself; left out: it does not. */
+  readonly gateBytes?: number;
   /** Closes the store and opens it again on the same data; left out where the data does not outlive it. */
   reopen?(): Promise<void>;
   /** Closes everything and removes the data. */

@@ -14,6 +14,7 @@ import {
   everything,
   failureOf,
   keyBytesMax,
+  operationsMax,
   point,
   put,
   putAll,
@@ -118,7 +119,7 @@ function describeKeysAndValues(suite: Suite): void {
     }
     const max = storeLimits.storedValueBytesMax;
     // The largest value has the whole of a transaction, without its key.
-    const room = Math.min(max, storeLimits.transactionBytesMax - 1 - fixture.prefixBytes);
+    const room = Math.min(max, storeLimits.transactionBytesMax - 1 - fixture.prefixBytes - (fixture.gateBytes ?? 0));
     await committed(store, transaction([put('a', Buffer.alloc(room, 7))]));
     expect((await entryOf(store, 'a'))!.value).toHaveLength(room);
     await refused(store, transaction([put('b'), put('c', Buffer.alloc(max + 1))]), 'writes[1].value', max + 1, max);
@@ -152,8 +153,10 @@ function describeKeysAndValues(suite: Suite): void {
 
 function describeSizes(suite: Suite): void {
   test('a transaction has so many checks, writes and marks together', async () => {
-    const { store } = await suite.open();
-    const max = storeLimits.transactionOperationsMax;
+    const fixture = await suite.open();
+    const { store } = fixture;
+    const total = storeLimits.transactionOperationsMax;
+    const max = operationsMax(fixture);
     const of = (checks: number, writes: number, marks: number): Transaction => ({
       checks: Array.from({ length: checks }, (_, index) => check(`c${index}`, 0)),
       writes: Array.from({ length: writes }, (_, index) => (index % 2 ? put(`w${index}`) : remove(`w${index}`))),
@@ -172,17 +175,17 @@ function describeSizes(suite: Suite): void {
       [0, max + 1, 0],
       [80, 80, max - 159],
     ] as const) {
-      await refused(store, of(sizes[0], sizes[1], sizes[2]), 'transaction', max + 1, max);
+      await refused(store, of(sizes[0], sizes[1], sizes[2]), 'transaction', total + 1, total);
     }
   });
 
   test('a transaction has so many bytes of keys and values, whatever they are part of', async () => {
-    const { store, prefixBytes } = await suite.open();
+    const { store, prefixBytes, gateBytes = 0 } = await suite.open();
     const max = storeLimits.transactionBytesMax;
     const of = (spare: number): Transaction => {
       const marks = [{ key: bytes('m'), value: Buffer.alloc(1_000, 1) }];
       // Four keys of one byte each.
-      const used = 4 * (1 + prefixBytes) + 1_000 + 600_000;
+      const used = 4 * (1 + prefixBytes) + gateBytes + 1_000 + 600_000;
       const rest = Buffer.alloc(max - used + spare, 2);
       return { checks: [check('c', 0)], writes: [put('a', Buffer.alloc(600_000, 3)), put('b', rest)], marks };
     };
@@ -267,13 +270,14 @@ function describeNumbers(suite: Suite): void {
 
 function describeCalls(suite: Suite): void {
   test('a read has so many ranges', async () => {
-    const { store } = await suite.open();
+    const { store, gateBytes } = await suite.open();
     await putAll(store, 'a');
-    const max = storeLimits.readRangesMax;
+    const total = storeLimits.readRangesMax;
+    const max = total - (gateBytes === undefined ? 0 : 1);
     const points = Array.from({ length: max }, (_, index) => point(index % 2 ? 'a' : 'b'));
     const { results } = await store.read(points);
     expect(results.map(({ entries }) => entries.length)).toEqual(points.map((_, index) => index % 2));
-    await refusedRead(store, [...points, point('a')], 'ranges', max + 1, max);
+    await refusedRead(store, [...points, point('a')], 'ranges', total + 1, total);
   });
 
   test('a read brings so many bytes, and is refused where it would bring more', async () => {

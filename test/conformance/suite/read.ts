@@ -10,6 +10,7 @@ import {
   everything,
   jumpWall,
   keyBytesMax,
+  operationsMax,
   keysIn,
   point,
   put,
@@ -114,10 +115,11 @@ function describeBounds(suite: Suite): void {
   });
 
   test('without a limit a range ends at the largest one', async () => {
-    const { store } = await suite.open();
+    const fixture = await suite.open();
+    const { store } = fixture;
     const count = storeLimits.rangeEntriesMax + 1;
     const keys = Array.from({ length: count }, (_, index) => `k${String(index).padStart(6, '0')}`);
-    const size = storeLimits.transactionOperationsMax;
+    const size = operationsMax(fixture);
     const parts = Array.from({ length: Math.ceil(count / size) }, (_, part) =>
       transaction(keys.slice(part * size, (part + 1) * size).map((key) => put(key, ''))),
     );

@@ -36,6 +36,11 @@ export function keyBytesMax({ prefixBytes }: StoreFixture): number {
   return storeLimits.storedKeyBytesMax - prefixBytes;
 }
 
+/** Checks, writes and marks that a transaction may have, beside the store's own. */
+export function operationsMax({ gateBytes }: StoreFixture): number {
+  return storeLimits.transactionOperationsMax - (gateBytes === undefined ? 0 : 1);
+}
+
 export function point(key: string): KeyRange {
   return { start: bytes(key) };
 }

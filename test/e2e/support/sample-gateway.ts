@@ -7,6 +7,7 @@ import { Metrics, makeLogger } from '../../../src/core/telemetry';
 import { createGateway } from '../../../src/gateway/server';
 import type { GatewayServer, GatewayServerOptions } from '../../../src/gateway/server';
 import { TrustedDocuments } from '../../../src/gateway/trusted-documents';
+import { sampleResumptions } from './sample-log';
 import { SampleResolver } from './sample-resolvers';
 
 export interface SampleGateway {
@@ -54,6 +55,9 @@ export async function startSampleGateway(overrides: Partial<GatewayServerOptions
     operationsPerSocketMax: 200,
     connectionsMax: 1_000,
     slowConsumerMs: 30_000,
+    heartbeatMs: 12_000,
+    subscriptionsOfTenantMax: 10_000,
+    resumptions: sampleResumptions,
     isStorageReady: () => Promise.resolve(true),
     ...overrides,
   });

@@ -19,6 +19,7 @@ import {
 import type { RequestContext } from '../../../resolvers/context';
 import { AppError } from '../../../src/core/errors';
 import { SampleFeed } from './sample-feed';
+import { SampleLog } from './sample-log';
 
 /** Bytes as base64: a scalar whose parsed value is an object. */
 export const SampleBytes = new GraphQLScalarType<Buffer, string>({
@@ -100,6 +101,14 @@ export class Tick {
   count!: number;
   @Field(() => String)
   cursor!: string;
+  @Field(() => String)
+  padding!: string;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class Entry {
+  @Field(() => Int)
+  entry!: number;
   @Field(() => String)
   padding!: string;
 }
@@ -189,5 +198,14 @@ export class SampleResolver {
   ticks(@Root() tick: Tick, @Arg('from', () => Int, { defaultValue: 0 }) _from: number): Tick {
     SampleFeed.executions += 1;
     return tick;
+  }
+
+  @Subscription(() => Entry, {
+    subscribe: ({ args, context }: { args: Record<string, unknown>; context: RequestContext }) =>
+      SampleLog.of(context.tenantId).subscribe(args['after'] as number | undefined),
+  })
+  log(@Root() entry: Entry, @Arg('after', () => Int, { nullable: true }) _after: number | null | undefined): Entry {
+    SampleFeed.executions += 1;
+    return entry;
   }
 }

@@ -43,6 +43,13 @@ export interface Sent<O> {
 const stormyStepsMax = 600;
 const stepsMax = 20_000;
 
+export interface SimulationOptions {
+  readonly gateways: number;
+  readonly breakage: Breakage | undefined;
+  /** What stands around the store on its own side of the network. */
+  readonly storage?: (store: Store, simulation: Pick<Simulation, 'chance' | 'network' | 'clock'>) => Store;
+}
+
 export class Simulation {
   readonly chance: Chance;
   readonly network: Network;
@@ -55,13 +62,10 @@ export class Simulation {
   readonly near: Patterns;
   #step = 0;
 
-  constructor(
-    seed: number,
-    { gateways, breakage }: { readonly gateways: number; readonly breakage: Breakage | undefined },
-  ) {
+  constructor(seed: number, { gateways, breakage, storage = (store) => store }: SimulationOptions) {
     this.chance = makeChance(seed);
     this.network = new Network(this.chance);
-    this.store = new LocalStore({ engine: this.#engine, clock: this.clock });
+    this.store = storage(new LocalStore({ engine: this.#engine, clock: this.clock }), this);
     this.near = this.#gateway(this.store);
     this.gateways = Array.from({ length: gateways }, () => {
       const far = new FarStore(this.store, this.network);

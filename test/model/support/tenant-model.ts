@@ -101,7 +101,11 @@ class LivesRun {
     const patterns = (): Patterns => {
       if (known) return known;
       const life = () => tenancy.access.scopeOf(tenantId);
-      const scoped = new TenantStore(store, { life, onOver: () => (known = undefined) });
+      const scoped = new TenantStore(store, {
+        life,
+        quota: () => tenancy.access.quotaOf(tenantId),
+        onOver: () => (known = undefined),
+      });
       return (known = makePatterns({ store: scoped, memory, memoryScope: `${(made += 1)}`, clock, ids, secret }));
     };
     return { tenancy, patterns };

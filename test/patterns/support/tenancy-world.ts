@@ -50,7 +50,11 @@ export class TenancyWorld extends World {
     const patternsOf = (tenantId: string): Patterns => {
       const life = () => tenancy.access.scopeOf(tenantId);
       const memoryScope = `${tenantId}\0${(scopes += 1)}`;
-      const scoped = new TenantStore(store, { life, onOver: () => undefined });
+      const scoped = new TenantStore(store, {
+        life,
+        quota: () => tenancy.access.quotaOf(tenantId),
+        onOver: () => undefined,
+      });
       return makePatterns({ store: scoped, memory, memoryScope, clock, ids, secret: () => Buffer.alloc(32, 7) });
     };
     return { ...tenancy, store, progress, patternsOf };

@@ -1,0 +1,50 @@
+/**
+ * What is stored for a tenant: records that callers made, and their bytes. Every row says by its key whether it is billed
+ * and to whom, so that rows, sweeper and quotas cannot disagree. Usage stands in one row for each life of a tenant, in
+ * the reserved scope, written by the storage tier alone, in the commit that changes it.
+ */
+import { AppError } from './errors';
+import { billedFamilies, families, reservedScope, tenantScopeLength } from './keyspace';
+import { readUint64, uint64 } from './tuple';
+
+export interface Usage {
+  readonly keys: number;
+  /** Of keys, without scope and family, and of values as they are stored. */
+  readonly bytes: number;
+}
+
+/** What an account may hold; left out: any amount. */
+export interface Quota {
+  readonly keysMax?: number | undefined;
+  readonly bytesMax?: number | undefined;
+}
+
+export const noUsage: Usage = { keys: 0, bytes: 0 };
+
+const format = 1;
+
+/** The scope that a stored key is billed to: its first bytes, so many; 0: it is billed to nobody. */
+export function billedScopeLength(key: Buffer): number {
+  const length = tenantScopeLength(key);
+  return length > 0 && length < key.length && billedFamilies.has(key[length]!) ? length : 0;
+}
+
+/** What one billed row comes to. */
+export function billedBytes(key: Buffer, scopeLength: number, valueBytes: number): number {
+  return key.length - scopeLength - 1 + valueBytes;
+}
+
+/** Where the usage of a tenant's scope stands. */
+export function usageKey(scope: Buffer): Buffer {
+  return Buffer.concat([reservedScope, Buffer.of(families.tenantUsage.code), scope.subarray(1)]);
+}
+
+export function encodeUsage({ keys, bytes }: Usage): Buffer {
+  return Buffer.concat([Buffer.of(format), uint64(keys), uint64(bytes)]);
+}
+
+/** Throws INTERNAL where the bytes are of another format. */
+export function decodeUsage(row: Buffer): Usage {
+  if (row[0] !== format) throw new AppError('INTERNAL', `a usage of format ${row[0]} where ${format} was expected`);
+  return { keys: readUint64(row, 1), bytes: readUint64(row, 9) };
+}

@@ -1,0 +1,100 @@
+/**
+ * Subscription fields that can be gone on with. Each payload of such a field has a place; a subscription that begins after that
+ * place is given exactly what comes behind it, on any gateway. Places go out as `id:` of server-sent events and as
+ * `resumeFrom` of errors, and come back as `Last-Event-ID`, which stands before the field's own argument. A new
+ * field of this kind is one line here.
+ */
+import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
+import { invalidArgument, isAppError } from '../core/errors';
+import { requireInteger } from '../core/input';
+
+/** As the field's argument takes it. */
+export type Place = string | number;
+
+export interface Resumption {
+  /** The argument that says after what a subscription begins. */
+  readonly argument: string;
+  /** The place behind a payload; undefined: it moves nothing. */
+  readonly placeOf: (payload: Readonly<Record<string, unknown>>) => Place | undefined;
+  /** A Last-Event-ID as a place. Throws INVALID_ARGUMENT where it surely is none; the field itself judges the rest. */
+  readonly read: (lastEventId: string) => Place;
+  /** Whether the payload only says that history is done. Left out: the field has no such payload. */
+  readonly isCaughtUp?: (payload: Readonly<Record<string, unknown>>) => boolean;
+}
+
+/** By the name of the field. */
+export type Resumptions = Readonly<Record<string, Resumption>>;
+
+const byCursor = (argument: string): Pick<Resumption, 'argument' | 'placeOf' | 'read'> => ({
+  argument,
+  placeOf: ({ cursor }) => (typeof cursor === 'string' ? cursor : undefined),
+  read: (lastEventId) => lastEventId,
+});
+
+const isCaughtUp: NonNullable<Resumption['isCaughtUp']> = ({ event, caughtUp }) =>
+  caughtUp === true && (event === null || event === undefined);
+
+export const resumableFields: Resumptions = {
+  kvChanges: byCursor('after'),
+  allEvents: { ...byCursor('after'), isCaughtUp },
+  events: {
+    argument: 'afterVersion',
+    placeOf: ({ version }) => (typeof version === 'number' ? version : undefined),
+    read(lastEventId) {
+      const version = /^\d{1,16}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN;
+      return requireInteger(lastEventIdName, version, { min: 0, max: Number.MAX_SAFE_INTEGER });
+    },
+    isCaughtUp,
+  },
+};
+
+/** How the header is called in messages. */
+export const lastEventIdName = 'Last-Event-ID';
+
+/** Where a subscription begins. Rides to its field as the root value of the operation. */
+export class Beginning {
+  /** Stands before the argument; undefined: the argument counts. */
+  readonly override: Place | undefined;
+  /** Whether `override` is what a caller sent. */
+  readonly isGiven: boolean;
+  /** What it has begun after; undefined: now, or the field has not been asked yet. */
+  place: Place | undefined;
+
+  constructor(override: Place | undefined, isGiven: boolean) {
+    this.override = override;
+    this.isGiven = isGiven;
+  }
+}
+
+type Resolver = GraphQLFieldResolver<unknown, unknown>;
+
+/** Has the resumable fields of the schema heed a Beginning. Those that the schema has not are passed over. */
+export function makeResumable(schema: GraphQLSchema, resumptions: Resumptions): void {
+  const fields = schema.getSubscriptionType()?.getFields() ?? {};
+  for (const [name, { argument }] of Object.entries(resumptions)) {
+    const field = Object.hasOwn(fields, name) ? fields[name]! : undefined;
+    if (field?.subscribe) field.subscribe = heeding({ name, argument, subscribe: field.subscribe });
+  }
+}
+
+interface ResumableField {
+  readonly name: string;
+  readonly argument: string;
+  readonly subscribe: Resolver;
+}
+
+function heeding({ name, argument, subscribe }: ResumableField): Resolver {
+  return async (root, given, context, info) => {
+    if (!(root instanceof Beginning)) return subscribe(root, given, context, info);
+    const { override, isGiven } = root;
+    const args = override === undefined ? given : { ...given, [argument]: override };
+    const place: unknown = args[argument];
+    if (typeof place === 'string' || typeof place === 'number') root.place = place;
+    try {
+      return (await subscribe(undefined, args, context, info)) as unknown;
+    } catch (error) {
+      if (!isGiven || !isAppError(error, 'INVALID_ARGUMENT')) throw error;
+      throw invalidArgument(lastEventIdName, `is no place of ${name}: ${error.message}`);
+    }
+  };
+}
