@@ -80,9 +80,28 @@ const address: Parse<string> = (text) => {
   throw new RangeError('host:port, or the path of a unix socket');
 };
 
-const engine: Parse<'lmdb' | 'memory'> = (text) => {
-  if (text === 'etcd') throw new RangeError('lmdb or memory: the etcd engine is not part of this version yet');
-  return oneOf('lmdb', 'memory')(text);
+/** Members of an etcd cluster. */
+export interface EtcdEndpoints {
+  /** `host:port` each. */
+  readonly addresses: readonly string[];
+  /** Whether they are spoken to by TLS. */
+  readonly isSecure: boolean;
+}
+
+const etcdEndpoints: Parse<EtcdEndpoints> = (text) => {
+  const parts = text.split(',').map((part) => part.trim().replace(/\/$/, ''));
+  const found = parts.map((part) => /^(https?:\/\/)?((?:\[[0-9a-fA-F:]+\]|[^\s:/[\]@]+):(\d{1,5}))$/.exec(part));
+  const isSound = found.every((each) => each !== null && Number(each[3]) < 65_536);
+  const schemes = new Set(found.map((each) => (each?.[1] === 'https://' ? 'https' : 'http')));
+  if (!isSound || schemes.size > 1)
+    throw new RangeError('host:port or URLs of etcd, separated by commas, all with http or all with https');
+  return { addresses: found.map((each) => each![2]!), isSecure: schemes.has('https') };
+};
+
+/** Behind it lies one store; keys stay well below what etcd takes. */
+const etcdPrefix: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{1,128}$/.test(text)) throw new RangeError('1 to 128 bytes of printable ASCII without spaces');
+  return text;
 };
 
 /** Long enough not to be guessed. Its value is in no message. */
@@ -131,6 +150,7 @@ const secret: Parse<Buffer> = (text) => {
 };
 
 const dayMs = 86_400_000;
+const etcdMarkKeepMs = 3_600_000;
 
 /** Every variable that the product reads. */
 export const settings = {
@@ -143,11 +163,46 @@ export const settings = {
   ),
   DATA_DIR: setting('path', path, './data', 'Directory of the data; made at the first start.'),
   NORIGATE_ENGINE: setting(
-    'lmdb | memory',
-    engine,
+    'lmdb | etcd | memory',
+    oneOf('lmdb', 'etcd', 'memory'),
     'lmdb',
-    'Where storage keeps its data; `memory` forgets everything at its end.',
+    'Where storage keeps its data: in DATA_DIR, in an etcd cluster, or nowhere: `memory` forgets everything at its end.',
   ),
+  NORIGATE_ETCD_ENDPOINTS: setting(
+    'list of addresses',
+    optional(etcdEndpoints),
+    '',
+    'The members of etcd, host:port or URLs, separated by commas; what the engine `etcd` needs, with NORIGATE_SECRET. An https URL turns TLS on.',
+  ),
+  NORIGATE_ETCD_PREFIX: setting(
+    'string',
+    etcdPrefix,
+    'norigate/',
+    'What stands before every key in etcd; the same for all storage processes of one store.',
+  ),
+  NORIGATE_ETCD_USER: setting(
+    'string',
+    optional(String),
+    '',
+    'The user of etcd; together with NORIGATE_ETCD_PASSWORD.',
+  ),
+  NORIGATE_ETCD_PASSWORD: {
+    ...setting('secret', optional(String), '', 'The password of that user.'),
+    isSecret: true,
+  },
+  NORIGATE_ETCD_TLS_CA: setting(
+    'file',
+    optional(file),
+    '',
+    "Authority (PEM) of etcd's certificates; turns TLS on. Left out: those that Node trusts.",
+  ),
+  NORIGATE_ETCD_TLS_CERT: setting(
+    'file',
+    optional(file),
+    '',
+    'Certificate (PEM) that storage shows to etcd; together with NORIGATE_ETCD_TLS_KEY.',
+  ),
+  NORIGATE_ETCD_TLS_KEY: setting('file', optional(file), '', 'Private key (PEM) for it.'),
   NORIGATE_STORAGE: setting(
     'address',
     optional(address),
@@ -355,7 +410,7 @@ export const settings = {
     'milliseconds',
     whole(60_000, 30 * dayMs),
     '86400000',
-    'How long an idempotencyKey is remembered.',
+    'How long an idempotencyKey is remembered. On etcd an hour, where it is not set.',
   ),
   NORIGATE_VECTOR_MEMORY_BYTES_MAX: setting(
     'bytes',
@@ -494,7 +549,13 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   faults.push(...crossFaults(values as unknown as Values, environment));
   if (faults.length > 0) throw new ConfigError(faults);
   const parsed = values as unknown as Values;
-  return { ...parsed, storageAddress: parsed.NORIGATE_STORAGE ?? `unix:${resolve(parsed.DATA_DIR, 'storage.sock')}` };
+  // etcd holds 8 GiB at most.
+  const isShort = parsed.NORIGATE_ENGINE === 'etcd' && (environment['NORIGATE_MARK_KEEP_MS'] ?? '') === '';
+  return {
+    ...parsed,
+    ...(isShort && { NORIGATE_MARK_KEEP_MS: etcdMarkKeepMs }),
+    storageAddress: parsed.NORIGATE_STORAGE ?? `unix:${resolve(parsed.DATA_DIR, 'storage.sock')}`,
+  };
 }
 
 /** The rules between settings. Values that did not parse are undefined here. */
@@ -505,6 +566,7 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     faults.push(
       `HOST must be a loopback address (127.0.0.1, ::1, localhost) while NORIGATE_AUTH is development, since there everyone is let in; it is ${JSON.stringify(values.HOST)}.`,
     );
+  faults.push(...etcdFaults(values, isGiven));
   if (isGiven('NORIGATE_STORAGE_TLS_CERT') !== isGiven('NORIGATE_STORAGE_TLS_KEY'))
     faults.push('NORIGATE_STORAGE_TLS_CERT and NORIGATE_STORAGE_TLS_KEY go together; only one of them is set.');
   const jwt = ['NORIGATE_JWT_ISSUER', 'NORIGATE_JWT_AUDIENCE', 'NORIGATE_JWT_JWKS'] as const;
@@ -524,6 +586,19 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
   if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
     faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
   faults.push(...embeddingFaults(values, isGiven));
+  return faults;
+}
+
+function etcdFaults({ NORIGATE_ENGINE }: Values, isGiven: (name: SettingName) => boolean): string[] {
+  const faults: string[] = [];
+  if (NORIGATE_ENGINE === 'etcd') {
+    for (const name of ['NORIGATE_ETCD_ENDPOINTS', 'NORIGATE_SECRET'] as const)
+      if (!isGiven(name)) faults.push(`${name} must be set where NORIGATE_ENGINE is etcd.`);
+  } else if (isGiven('NORIGATE_ETCD_ENDPOINTS')) faults.push('NORIGATE_ETCD_ENDPOINTS needs NORIGATE_ENGINE=etcd.');
+  if (isGiven('NORIGATE_ETCD_USER') !== isGiven('NORIGATE_ETCD_PASSWORD'))
+    faults.push('NORIGATE_ETCD_USER and NORIGATE_ETCD_PASSWORD go together; only one of them is set.');
+  if (isGiven('NORIGATE_ETCD_TLS_CERT') !== isGiven('NORIGATE_ETCD_TLS_KEY'))
+    faults.push('NORIGATE_ETCD_TLS_CERT and NORIGATE_ETCD_TLS_KEY go together; only one of them is set.');
   return faults;
 }
 

@@ -56,7 +56,8 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
     });
     lifecycle.onStop('storage', () => server.stop(config.NORIGATE_STOP_DEADLINE_MS));
     const { engine } = await store.status();
-    logger.info({ address: server.address, engine, data: config.DATA_DIR }, 'storage listens');
+    const data = config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? config.DATA_DIR;
+    logger.info({ address: server.address, engine, data }, 'storage listens');
     await tellParent({ kind: 'listening', address: server.address, engine });
   } catch (error) {
     await tellParent({ kind: 'failed', message: toAppError(error).message });
@@ -94,6 +95,33 @@ function serverTlsOf(config: Config): ServerTls | undefined {
   return clientCaFile === undefined ? { certFile, keyFile } : { certFile, keyFile, clientCaFile };
 }
 
+function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
+  const {
+    NORIGATE_ETCD_ENDPOINTS: endpoints,
+    NORIGATE_ETCD_USER: user,
+    NORIGATE_ETCD_PASSWORD: password,
+    NORIGATE_ETCD_TLS_CA: caFile,
+    NORIGATE_ETCD_TLS_CERT: certFile,
+    NORIGATE_ETCD_TLS_KEY: keyFile,
+  } = config;
+  if (!endpoints) return {};
+  const isSecure = endpoints.isSecure || caFile !== undefined || certFile !== undefined;
+  const files = {
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+  return {
+    etcd: {
+      endpoints: endpoints.addresses,
+      prefix: config.NORIGATE_ETCD_PREFIX,
+      ...(isSecure && { tls: files }),
+      ...(user !== undefined && { user }),
+      ...(password !== undefined && { password }),
+    },
+  };
+}
+
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
 async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store> {
   const startMs = clock.monotonicMs();
@@ -103,6 +131,7 @@ async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions):
     clock,
     ids,
     address: config.storageAddress,
+    ...etcdOptionsOf(config),
     retention: {
       logKeepMs: config.NORIGATE_HISTORY_MS,
       logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,

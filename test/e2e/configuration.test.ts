@@ -53,8 +53,28 @@ describe('configuration', () => {
     expect(faultsOf({ NORIGATE_COMPLETELY_DIFFERENT_THING: '1' })[0]).toContain('norigate --help');
   });
 
-  it('refuses what is not there yet, and says so', () => {
-    expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })[0]).toContain('the etcd engine is not part of this version yet');
+  it('wants what etcd needs, and reads its members', () => {
+    expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })).toEqual([
+      'NORIGATE_ETCD_ENDPOINTS must be set where NORIGATE_ENGINE is etcd.',
+      'NORIGATE_SECRET must be set where NORIGATE_ENGINE is etcd.',
+    ]);
+    const needed = { NORIGATE_ENGINE: 'etcd', NORIGATE_SECRET: 'x'.repeat(32) };
+    const endpoints = (NORIGATE_ETCD_ENDPOINTS: string) =>
+      readConfig({ ...needed, NORIGATE_ETCD_ENDPOINTS }).NORIGATE_ETCD_ENDPOINTS;
+    expect(endpoints('a:2379, http://b:2379/,[::1]:1')).toEqual({
+      addresses: ['a:2379', 'b:2379', '[::1]:1'],
+      isSecure: false,
+    });
+    expect(endpoints('https://a:1,https://b:2')).toEqual({ addresses: ['a:1', 'b:2'], isSecure: true });
+    for (const wrong of ['a', 'a:1,https://b:1', 'a:70000', 'http://u:p@a:1', 'a:1,', 'a:1/path'])
+      expect(faultsOf({ ...needed, NORIGATE_ETCD_ENDPOINTS: wrong })[0]).toContain('host:port or URLs of etcd');
+    expect(faultsOf({ NORIGATE_ETCD_ENDPOINTS: 'a:1' })).toEqual([
+      'NORIGATE_ETCD_ENDPOINTS needs NORIGATE_ENGINE=etcd.',
+    ]);
+    const password = 'hunter2-hunter2';
+    const faults = faultsOf({ ...needed, NORIGATE_ETCD_ENDPOINTS: 'a:1', NORIGATE_ETCD_PASSWORD: password });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).not.toContain(password);
   });
 
   it('binds to loopback only in development mode', () => {
