@@ -129,7 +129,7 @@ it('keeps snapshots, and every event', async () => {
     version: 201,
     snapshot: { version: 200 },
   });
-});
+}, minute);
 
 it('keeps tenants apart, in its own fields as in ours', async () => {
   await open('f');
