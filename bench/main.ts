@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { eventsBench } from './events';
 import { fanout } from './fanout';
 import { flood } from './flood';
 import { holds } from './holds';
@@ -10,6 +11,7 @@ import { hot } from './hot';
 import { increment } from './increment';
 import { memory } from './memory';
 import { patterns } from './patterns';
+import { quality } from './quality';
 import { reads } from './reads';
 import { recovery } from './recovery';
 import { store } from './store';
@@ -21,6 +23,7 @@ import { showReport } from './support/table';
 import type { Format } from './support/table';
 import { World } from './support/world';
 import { trivial } from './trivial';
+import { vectors } from './vectors';
 
 const benches: readonly Bench[] = [
   trivial,
@@ -29,11 +32,14 @@ const benches: readonly Bench[] = [
   reads,
   patterns,
   holds,
+  eventsBench,
   flood,
   store,
   fanout,
   memory,
   recovery,
+  quality,
+  vectors,
 ];
 
 const help = `Usage: npm run bench -- [NAME ...] [options]

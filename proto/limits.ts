@@ -40,6 +40,33 @@ export const limits = {
   rateLimitLogMax: 10_000,
   rateLimitMax: 2_147_483_647,
   rateLimitWindowMsMax: 31_622_400_000,
+  vectorDimensionsMax: 4_096,
+  vectorIdBytesMax: 512,
+  /** Of either sign: sums of squares stay within what a 32-bit float holds. */
+  vectorNumberMax: 1e15,
+  vectorMetadataBytesMax: 32_768,
+  vectorMetadataDepthMax: 20,
+  vectorFilterBytesMax: 16_384,
+  vectorsOfBatchMax: 100,
+  /** Rows of one mutation with their keys, which are checked and written. */
+  vectorBatchBytesMax: 1_200_000,
+  vectorMatchesMax: 1_000,
+  vectorIndexesMax: 1_000,
+  appendEventsMax: 100,
+  /** Ids, types, data and metadata of all events of one append: they are stored in one transaction. */
+  appendBytesMax: 1_000_000,
+  snapshotBytesMax: 1_000_000,
+  eventTypesMax: 100,
+  documentsOfBatchMax: 50,
+  titleBytesMax: 1_024,
+  contentBytesMax: 65_536,
+  productsOfBatchMax: 50,
+  descriptionBytesMax: 4_096,
+  recommendationsMax: 100,
+  /** Of a user: what a taste is made again from, and what counts as seen. */
+  interactionsKeptMax: 500,
+  interactionWeightMin: 0.001,
+  interactionWeightMax: 1_000_000,
 } as const;
 
 /** Limits between the store's clients and the store. */

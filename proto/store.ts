@@ -7,6 +7,7 @@
 import type { AppError } from '../src/core/errors';
 import type { History } from '../src/core/keyspace';
 import type { Quota } from '../src/core/usage';
+import type { VectorDistance } from '../src/core/vector-distance';
 
 /** A position in the history of the store; 0 stands before everything and means "absent" in a check. */
 export type Revision = number;
@@ -184,6 +185,69 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Rows of vectors (`src/core/vector-row.ts`) among which the nearest are looked for. What an index is called, and whether it
+ * exists, is the business of whoever asks: `checks` hold where that is still so.
+ */
+export interface SearchRequest {
+  /** All rows of the namespace: [start, end). */
+  readonly rows: KeySpan;
+  /**
+   * Rows of which every commit that writes one of `rows` writes one too: [start, end), at most 256. Their newest revision says how
+   * far an index has to be.
+   */
+  readonly stamps: KeySpan;
+  /** Judged on the state that a strong search has to see; one that does not hold is a conflict, and nothing is searched. */
+  readonly checks: readonly Check[];
+  readonly distance: VectorDistance;
+  /** No index that may miss one is used. */
+  readonly isExact: boolean;
+  /** Its length is the number of dimensions; rows of another number are passed over. */
+  readonly near: Float32Array;
+  /** Hits at most, 1 to `limits.vectorMatchesMax`. */
+  readonly k: number;
+  /** JSON text of a filter (`src/core/metadata-filter.ts`); k hits are found where k rows match. */
+  readonly filter?: string;
+  /** A row that is not among the hits. */
+  readonly except?: Buffer;
+  /** 'strong': sees every commit acknowledged before the search began; 'eventual': as far as the index has come. */
+  readonly consistency: SearchConsistency;
+  /** Whether the rows of hits are given with their numbers; else with a vector of no dimensions. */
+  readonly withVectors: boolean;
+}
+
+/** All keys in [start, end). */
+export interface KeySpan {
+  readonly start: Buffer;
+  readonly end: Buffer;
+}
+
+export type SearchConsistency = 'strong' | 'eventual';
+
+export interface SearchHit {
+  readonly key: Buffer;
+  /** The row as it stood when its distance was computed. */
+  readonly value: Buffer;
+  readonly revision: Revision;
+  /** Computed from the row, not from an index. */
+  readonly distance: number;
+}
+
+/** The nearest first; of equals the lower key. */
+export interface SearchFound {
+  readonly kind: 'found';
+  readonly hits: readonly SearchHit[];
+  /** Of a state that it has seen; a strong search has seen at least that of its beginning. */
+  readonly revision: Revision;
+}
+
+export type SearchOutcome = SearchFound | Conflict;
+
+export interface SearchOptions {
+  /** Gives the call up; its outcome is then not waited for. */
+  readonly signal?: AbortSignal;
+}
+
 export interface StoreNode {
   readonly id: string;
   readonly address: string;
@@ -204,7 +268,7 @@ export interface StoreStatus {
 }
 
 /**
- * Six methods with one meaning everywhere (`search` comes with the vectors). A rejected promise is an AppError; a rejected `commit` says
+ * Six methods with one meaning everywhere. A rejected promise is an AppError; a rejected `commit` says
  * UNAVAILABLE only where surely nothing was written, and OUTCOME_UNKNOWN where that is not known.
  */
 export interface Store {
@@ -218,6 +282,8 @@ export interface Store {
    * ends when `signal` aborts or its `return` is called, and throws when it cannot go on.
    */
   watch(ranges: readonly KeyRange[], options?: WatchOptions): AsyncIterable<WatchBatch>;
+  /** The nearest vectors of a namespace, or a conflict. INVALID_ARGUMENT where the rows of the hits pass `limits.pageBytesMax`. */
+  search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome>;
   status(): Promise<StoreStatus>;
   /** Ends watches, finishes what runs, releases everything. Later calls fail with UNAVAILABLE. */
   close(): Promise<void>;

@@ -39,6 +39,7 @@ const statusCodes: Readonly<Record<FailureCode, status>> = {
   UNAVAILABLE: status.UNAVAILABLE,
   DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
   OUTCOME_UNKNOWN: status.UNKNOWN,
+  DIMENSION_MISMATCH: status.INVALID_ARGUMENT,
   OVERLOADED: status.RESOURCE_EXHAUSTED,
   INTERNAL: status.INTERNAL,
 };

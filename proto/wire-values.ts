@@ -5,15 +5,23 @@
 import { AppError } from '../src/core/errors';
 import type { History } from '../src/core/keyspace';
 import type { Quota } from '../src/core/usage';
+import type { VectorDistance } from '../src/core/vector-distance';
+import { vectorBytes, vectorFrom } from '../src/core/vector-row';
 import type {
   Change,
   ChangeKind,
+  Check,
   CommitOutcome,
+  Conflict,
   Entry,
   KeyRange,
   MarkEntry,
   ReadConsistency,
   ReadResult,
+  SearchConsistency,
+  SearchHit,
+  SearchOutcome,
+  SearchRequest,
   StoreNode,
   StoreStatus,
   Transaction,
@@ -60,6 +68,16 @@ export const consistencies = enumMap<ReadConsistency | 'default'>('Consistency',
   linearizable: 'CONSISTENCY_LINEARIZABLE',
   lease: 'CONSISTENCY_LEASE',
   stale: 'CONSISTENCY_STALE',
+});
+
+const distances = enumMap<VectorDistance>('Distance', {
+  cosine: 'DISTANCE_COSINE',
+  euclidean: 'DISTANCE_EUCLIDEAN',
+  innerProduct: 'DISTANCE_INNER_PRODUCT',
+});
+const searchConsistencies = enumMap<SearchConsistency>('SearchConsistency', {
+  strong: 'SEARCH_STRONG',
+  eventual: 'SEARCH_EVENTUAL',
 });
 
 // --- scalars -----------------------------------------------------------------------------------------------------
@@ -130,6 +148,25 @@ export type WireOutcome = {
   conflict: { entries: Entry[]; marks: MarkEntry[]; revision: number; nowMs: number };
   failed: WireFailure;
 };
+type WireSpan = { start: Buffer; end: Buffer };
+export type WireSearch = {
+  rows?: WireSpan | null;
+  stamps?: WireSpan | null;
+  checks: { key: Buffer; revision: number }[];
+  distance: number;
+  isExact: boolean;
+  near: Buffer;
+  k: number;
+  filter?: string | null;
+  except?: Buffer | null;
+  consistency: number;
+  withVectors: boolean;
+};
+export type WireSearchResult = {
+  kind?: 'found' | 'conflict';
+  found: { hits: SearchHit[]; revision: number };
+  conflict: WireOutcome['conflict'];
+};
 export type WireChange = { kind: number; key: Buffer; revision: number; value?: Buffer | null; expiresAtMs: number };
 export type WireStatus = Omit<StoreStatus, 'nodes'> & { nodes: { id: string; address: string; role: number }[] };
 
@@ -199,9 +236,17 @@ function inWrite(write: WireWrite): Write {
   return { kind, key, value: inBytes(write.value), ttlMs: inNumber(write.ttlMs), history };
 }
 
+function outCheck(check: Check): object {
+  return { key: check.key, revision: outNumber(check.revision) };
+}
+
+function inCheck(check: Check): Check {
+  return { key: inBytes(check.key), revision: inNumber(check.revision) };
+}
+
 export function outTransaction(transaction: Transaction): object {
   return {
-    checks: transaction.checks.map((check) => ({ key: check.key, revision: outNumber(check.revision) })),
+    checks: transaction.checks.map(outCheck),
     writes: transaction.writes.map(outWrite),
     marks: transaction.marks,
     validUntilMs: transaction.validUntilMs === undefined ? undefined : outNumber(transaction.validUntilMs),
@@ -213,7 +258,7 @@ export function outTransaction(transaction: Transaction): object {
 
 export function inTransaction(transaction: WireTransaction): Transaction {
   return {
-    checks: transaction.checks.map((check) => ({ key: inBytes(check.key), revision: inNumber(check.revision) })),
+    checks: transaction.checks.map(inCheck),
     writes: transaction.writes.map(inWrite),
     ...(transaction.marks.length > 0 && {
       marks: transaction.marks.map((mark) => ({ key: inBytes(mark.key), value: inBytes(mark.value) })),
@@ -249,13 +294,63 @@ export function inOutcome(outcome: WireOutcome): CommitOutcome {
     const { revision, nowMs } = outcome.committed;
     return { kind: 'committed', revision: inWhole(revision), nowMs: inWhole(nowMs) };
   }
-  if (outcome.kind === 'conflict') {
-    const { entries, marks, revision, nowMs } = outcome.conflict;
-    const found = { entries: entries.map(inEntry), marks: marks.map(inMarkEntry) };
-    return { kind: 'conflict', ...found, revision: inWhole(revision), nowMs: inWhole(nowMs) };
-  }
+  if (outcome.kind === 'conflict') return inConflict(outcome.conflict);
   if (outcome.kind === 'failed') return { kind: 'failed', error: fromWireFailure(outcome.failed) };
   throw malformed('an outcome that is none of committed, conflict, failed');
+}
+
+function inConflict({ entries, marks, revision, nowMs }: WireOutcome['conflict']): Conflict {
+  const found = { entries: entries.map(inEntry), marks: marks.map(inMarkEntry) };
+  return { kind: 'conflict', ...found, revision: inWhole(revision), nowMs: inWhole(nowMs) };
+}
+
+export function outSearch(request: SearchRequest): object {
+  return {
+    ...request,
+    checks: request.checks.map(outCheck),
+    distance: distances.toWire[request.distance],
+    near: vectorBytes(request.near),
+    consistency: searchConsistencies.toWire[request.consistency],
+  };
+}
+
+export function inSearch(search: WireSearch): SearchRequest {
+  const { filter, except, near, k, isExact, withVectors } = search;
+  return {
+    rows: inSpan(search.rows),
+    stamps: inSpan(search.stamps),
+    checks: search.checks.map(inCheck),
+    distance: distances.fromWire(search.distance),
+    isExact,
+    // Bytes that are no whole number of floats make none of them: the store refuses a vector without dimensions.
+    near: near.length % 4 === 0 ? vectorFrom(near) : new Float32Array(0),
+    k,
+    ...(isSent(filter) && { filter }),
+    ...(isSent(except) && { except: inBytes(except) }),
+    consistency: searchConsistencies.fromWire(search.consistency),
+    withVectors,
+  };
+}
+
+function inSpan(span: WireSpan | null | undefined): { start: Buffer; end: Buffer } {
+  if (!isSent(span)) throw malformed('a search without its rows or its stamps');
+  return { start: inBytes(span.start), end: inBytes(span.end) };
+}
+
+export function outSearchOutcome(outcome: SearchOutcome): object {
+  return outcome.kind === 'found' ? { found: outcome } : { conflict: outcome };
+}
+
+export function inSearchOutcome(result: WireSearchResult): SearchOutcome {
+  if (result.kind === 'conflict') return inConflict(result.conflict);
+  if (result.kind !== 'found') throw malformed('a search result that is none of found, conflict');
+  const hits = result.found.hits.map(({ key, value, revision, distance }) => ({
+    key: inBytes(key),
+    value: inBytes(value),
+    revision: inWhole(revision),
+    distance,
+  }));
+  return { kind: 'found', hits, revision: inWhole(result.found.revision) };
 }
 
 export function inStatus(status: WireStatus): StoreStatus {

@@ -10,6 +10,8 @@ import type {
   KeyRange,
   ReadConsistency,
   ReadResult,
+  SearchOutcome,
+  SearchRequest,
   StoreStatus,
   Transaction,
   WatchBatch,
@@ -24,6 +26,8 @@ import {
   inOutcome,
   inRange,
   inReadResult,
+  inSearch,
+  inSearchOutcome,
   inStatus,
   inTransaction,
   inWhole,
@@ -34,9 +38,19 @@ import {
   outNumber,
   outOutcome,
   outRange,
+  outSearch,
+  outSearchOutcome,
   outTransaction,
 } from './wire-values';
-import type { WireChange, WireOutcome, WireRange, WireStatus, WireTransaction } from './wire-values';
+import type {
+  WireChange,
+  WireOutcome,
+  WireRange,
+  WireSearch,
+  WireSearchResult,
+  WireStatus,
+  WireTransaction,
+} from './wire-values';
 
 /** The first message of either side. What only the server says is left out by clients. */
 export interface Hello {
@@ -55,6 +69,7 @@ export interface Hello {
 export type OperationBody =
   | { readonly kind: 'read'; readonly ranges: readonly KeyRange[]; readonly consistency: ReadConsistency | undefined }
   | { readonly kind: 'commit'; readonly transactions: readonly Transaction[] }
+  | { readonly kind: 'search'; readonly request: SearchRequest }
   | { readonly kind: 'status' };
 
 export interface Operation {
@@ -65,6 +80,7 @@ export interface Operation {
 export type ReplyBody =
   | { readonly kind: 'read'; readonly result: ReadResult }
   | { readonly kind: 'commit'; readonly outcomes: readonly CommitOutcome[] }
+  | { readonly kind: 'search'; readonly outcome: SearchOutcome }
   | { readonly kind: 'status'; readonly status: StoreStatus }
   | { readonly kind: 'failure'; readonly error: AppError; readonly notBegun: boolean };
 
@@ -94,15 +110,17 @@ export interface WatchRequest {
 
 type WireOperation = {
   id: number;
-  body?: 'read' | 'commit' | 'status';
+  body?: 'read' | 'commit' | 'search' | 'status';
   read: { ranges: WireRange[]; consistency: number };
   commit: { transactions: WireTransaction[] };
+  search: WireSearch;
 };
 type WireReply = {
   id: number;
-  body?: 'read' | 'commit' | 'status' | 'failure';
+  body?: 'read' | 'commit' | 'search' | 'status' | 'failure';
   read: ReadResult;
   commit: { outcomes: WireOutcome[] };
+  search: WireSearchResult;
   status: WireStatus;
   failure: WireFailure;
 };
@@ -110,6 +128,7 @@ type WireHello = Omit<Hello, 'limits'> & { limits: Hello['limits'] | null };
 
 function outOperation({ id, body }: Operation): object {
   if (body.kind === 'commit') return { id, commit: { transactions: body.transactions.map(outTransaction) } };
+  if (body.kind === 'search') return { id, search: outSearch(body.request) };
   if (body.kind === 'status') return { id, status: {} };
   return {
     id,
@@ -127,13 +146,15 @@ function inOperation(operation: WireOperation): Operation {
     const ranges = operation.read.ranges.map(inRange);
     return { id, body: { kind: 'read', ranges, consistency: consistency === 'default' ? undefined : consistency } };
   }
+  if (operation.body === 'search') return { id, body: { kind: 'search', request: inSearch(operation.search) } };
   if (operation.body === 'status') return { id, body: { kind: 'status' } };
-  throw malformed('an operation that is none of read, commit, status');
+  throw malformed('an operation that is none of read, commit, search, status');
 }
 
 function outReply({ id, body }: Reply): object {
   if (body.kind === 'commit') return { id, commit: { outcomes: body.outcomes.map(outOutcome) } };
   if (body.kind === 'read') return { id, read: body.result };
+  if (body.kind === 'search') return { id, search: outSearchOutcome(body.outcome) };
   if (body.kind === 'failure') return { id, failure: toWireFailure(body.error, body.notBegun) };
   const nodes = body.status.nodes.map((node) => ({ ...node, role: nodeRoles.toWire[node.role] }));
   return { id, status: { ...body.status, nodes } };
@@ -143,8 +164,9 @@ function inReply(reply: WireReply): Reply {
   const { id } = reply;
   if (reply.body === 'commit') return { id, body: { kind: 'commit', outcomes: reply.commit.outcomes.map(inOutcome) } };
   if (reply.body === 'read') return { id, body: { kind: 'read', result: inReadResult(reply.read) } };
+  if (reply.body === 'search') return { id, body: { kind: 'search', outcome: inSearchOutcome(reply.search) } };
   if (reply.body === 'status') return { id, body: { kind: 'status', status: inStatus(reply.status) } };
-  if (reply.body !== 'failure') throw malformed('a reply that is none of read, commit, status, failure');
+  if (reply.body !== 'failure') throw malformed('a reply that is none of read, commit, search, status, failure');
   return { id, body: { kind: 'failure', error: fromWireFailure(reply.failure), notBegun: reply.failure.notBegun } };
 }
 

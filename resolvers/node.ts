@@ -5,11 +5,15 @@ import { limits } from '../proto/limits';
 import { Node } from '../schema/common';
 import { requireCount } from '../src/core/input';
 import { tryDecodeOpaque } from '../src/core/opaque';
+import { documentNodeBytesMax } from '../src/patterns/semantic-search';
 import type { RequestContext } from './context';
 import { toCounter } from './counter';
 import { toSession } from './session-shapes';
+import { toDocument } from './semantic-search';
 import { toElection } from './election-shapes';
+import { toEvent, toStream } from './event-shapes';
 import { toItem, toReservation } from './inventory-shapes';
+import { toProduct } from './recommendation';
 import { toTenant } from './tenant';
 
 type Find = (payload: string, context: RequestContext) => Promise<Node | null>;
@@ -25,9 +29,25 @@ const finders = {
     return session ? toSession(session) : null;
   },
   electionNode: async (name, { patterns }) => toElection(await patterns.elections.get(name)),
+  eventNode: async (position, { patterns }) => {
+    const event = /^[1-9]\d{0,14}$/.test(position) ? await patterns.events.at(Number(position)) : undefined;
+    return event ? toEvent(event) : null;
+  },
+  eventStreamNode: async (streamId, { patterns }) => {
+    const stream = await patterns.events.get(streamId);
+    return stream ? toStream(stream) : null;
+  },
   inventoryItemNode: async (sku, { patterns }) => {
     const item = await patterns.inventory.get(sku);
     return item ? toItem(item) : null;
+  },
+  documentNode: async (place, { patterns }) => {
+    const document = await patterns.semanticSearch.byNodeId(place);
+    return document ? toDocument(document) : null;
+  },
+  productNode: async (id, { patterns }) => {
+    const product = await patterns.recommendations.product(id);
+    return product ? toProduct(product) : null;
   },
   reservationNode: async (id, { patterns }) => {
     const reservation = await patterns.reservations.get(id);
@@ -43,13 +63,14 @@ async function find(id: string, context: RequestContext): Promise<Node | null> {
   for (const kind of Object.keys(finders) as (keyof typeof finders)[]) {
     const payload = tryDecodeOpaque(kind, id);
     // An id that we never gave names nothing.
-    if (payload && isName(payload)) return finders[kind](payload.toString('utf8'), context);
+    if (payload && isName(payload, kind)) return finders[kind](payload.toString('utf8'), context);
   }
   return null;
 }
 
-function isName(payload: Buffer): boolean {
-  return payload.length > 0 && payload.length <= limits.nameBytesMax && isUtf8(payload);
+function isName(payload: Buffer, kind: keyof typeof finders): boolean {
+  const bytesMax = kind === 'documentNode' ? documentNodeBytesMax : limits.nameBytesMax;
+  return payload.length > 0 && payload.length <= bytesMax && isUtf8(payload);
 }
 
 @Resolver()

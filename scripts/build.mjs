@@ -81,7 +81,8 @@ await withLock(async () => {
       const project = join(dist, 'tsconfig.build.json');
       const include = programFolders.map((folder) => join(root, folder));
       const types = ['node'];
-      const compilerOptions = { rootDir: root, outDir: dist, typeRoots: [join(root, 'node_modules/@types')], types };
+      const typeRoots = [join(root, 'node_modules/@types')];
+      const compilerOptions = { rootDir: root, outDir: dist, declaration: true, typeRoots, types };
       writeFileSync(project, JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, include }));
       try {
         execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project], {

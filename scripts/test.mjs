@@ -43,6 +43,24 @@ function haveChromium() {
   return false;
 }
 
+/** etcd 3.4 or later, for the replicated storage; Debian's way where we may. */
+function haveEtcd() {
+  const isThere = () => spawnSync('etcd', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (isThere()) return true;
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+    const packages = ['etcd-server', 'etcd-client'];
+    run('apt-get', ['update', '-qq'], { env });
+    if (run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env }) && isThere())
+      return true;
+  }
+  process.stderr.write(
+    'etcd 3.4 or later is needed on the PATH for the tests of replicated storage.\n' +
+      '  Debian: apt-get install -y --no-install-recommends etcd-server etcd-client; elsewhere: https://etcd.io/docs/latest/install/\n',
+  );
+  return false;
+}
+
 function runJest() {
   const directory = mkdtempSync(path.join(tmpdir(), 'norigate-test-'));
   const countsFile = path.join(directory, 'counts.json');
@@ -78,7 +96,10 @@ function fail(reason) {
   complaints.push(reason);
 }
 
-if (step('what the tests need', haveChromium) && step('build', () => run(process.execPath, ['scripts/build.mjs']))) {
+if (
+  step('what the tests need', () => haveChromium() && haveEtcd()) &&
+  step('build', () => run(process.execPath, ['scripts/build.mjs']))
+) {
   for (const name of ['types', 'lint', 'format', 'schema']) {
     step(`check:${name}`, () => run('npm', ['run', '--silent', `check:${name}`]));
   }

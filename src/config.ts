@@ -80,9 +80,28 @@ const address: Parse<string> = (text) => {
   throw new RangeError('host:port, or the path of a unix socket');
 };
 
-const engine: Parse<'lmdb' | 'memory'> = (text) => {
-  if (text === 'etcd') throw new RangeError('lmdb or memory: the etcd engine is not part of this version yet');
-  return oneOf('lmdb', 'memory')(text);
+/** Members of an etcd cluster. */
+export interface EtcdEndpoints {
+  /** `host:port` each. */
+  readonly addresses: readonly string[];
+  /** Whether they are spoken to by TLS. */
+  readonly isSecure: boolean;
+}
+
+const etcdEndpoints: Parse<EtcdEndpoints> = (text) => {
+  const parts = text.split(',').map((part) => part.trim().replace(/\/$/, ''));
+  const found = parts.map((part) => /^(https?:\/\/)?((?:\[[0-9a-fA-F:]+\]|[^\s:/[\]@]+):(\d{1,5}))$/.exec(part));
+  const isSound = found.every((each) => each !== null && Number(each[3]) < 65_536);
+  const schemes = new Set(found.map((each) => (each?.[1] === 'https://' ? 'https' : 'http')));
+  if (!isSound || schemes.size > 1)
+    throw new RangeError('host:port or URLs of etcd, separated by commas, all with http or all with https');
+  return { addresses: found.map((each) => each![2]!), isSecure: schemes.has('https') };
+};
+
+/** Behind it lies one store; keys stay well below what etcd takes. */
+const etcdPrefix: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{1,128}$/.test(text)) throw new RangeError('1 to 128 bytes of printable ASCII without spaces');
+  return text;
 };
 
 /** Long enough not to be guessed. Its value is in no message. */
@@ -100,6 +119,28 @@ const keySet: Parse<string> = (text) => {
   return text;
 };
 
+/** Of a service that is given texts, and perhaps a key. Whoever looks at the settings must not find a password in it. */
+const service: Parse<string> = (text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  if (!isPlain || !/^https?:$/.test(url.protocol))
+    throw new RangeError(
+      'an http or https URL such as https://api.example.com/v1, without a password and without ? or #',
+    );
+  return text;
+};
+
+/** What can stand in a header. Its value is in no message. */
+const headerToken: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{1,4096}$/.test(text)) throw new RangeError('1 to 4096 bytes of printable ASCII without spaces');
+  return text;
+};
+
+const modelName: Parse<string> = (text) => {
+  if (!/^[\x21-\x7e]{1,200}$/.test(text)) throw new RangeError('1 to 200 bytes of printable ASCII without spaces');
+  return text;
+};
+
 const secretBytesMin = 32;
 
 const secret: Parse<Buffer> = (text) => {
@@ -109,6 +150,7 @@ const secret: Parse<Buffer> = (text) => {
 };
 
 const dayMs = 86_400_000;
+const etcdMarkKeepMs = 3_600_000;
 
 /** Every variable that the product reads. */
 export const settings = {
@@ -121,11 +163,46 @@ export const settings = {
   ),
   DATA_DIR: setting('path', path, './data', 'Directory of the data; made at the first start.'),
   NORIGATE_ENGINE: setting(
-    'lmdb | memory',
-    engine,
+    'lmdb | etcd | memory',
+    oneOf('lmdb', 'etcd', 'memory'),
     'lmdb',
-    'Where storage keeps its data; `memory` forgets everything at its end.',
+    'Where storage keeps its data: in DATA_DIR, in an etcd cluster, or nowhere: `memory` forgets everything at its end.',
   ),
+  NORIGATE_ETCD_ENDPOINTS: setting(
+    'list of addresses',
+    optional(etcdEndpoints),
+    '',
+    'The members of etcd, host:port or URLs, separated by commas; what the engine `etcd` needs, with NORIGATE_SECRET. An https URL turns TLS on.',
+  ),
+  NORIGATE_ETCD_PREFIX: setting(
+    'string',
+    etcdPrefix,
+    'norigate/',
+    'What stands before every key in etcd; the same for all storage processes of one store.',
+  ),
+  NORIGATE_ETCD_USER: setting(
+    'string',
+    optional(String),
+    '',
+    'The user of etcd; together with NORIGATE_ETCD_PASSWORD.',
+  ),
+  NORIGATE_ETCD_PASSWORD: {
+    ...setting('secret', optional(String), '', 'The password of that user.'),
+    isSecret: true,
+  },
+  NORIGATE_ETCD_TLS_CA: setting(
+    'file',
+    optional(file),
+    '',
+    "Authority (PEM) of etcd's certificates; turns TLS on. Left out: those that Node trusts.",
+  ),
+  NORIGATE_ETCD_TLS_CERT: setting(
+    'file',
+    optional(file),
+    '',
+    'Certificate (PEM) that storage shows to etcd; together with NORIGATE_ETCD_TLS_KEY.',
+  ),
+  NORIGATE_ETCD_TLS_KEY: setting('file', optional(file), '', 'Private key (PEM) for it.'),
   NORIGATE_STORAGE: setting(
     'address',
     optional(address),
@@ -333,7 +410,84 @@ export const settings = {
     'milliseconds',
     whole(60_000, 30 * dayMs),
     '86400000',
-    'How long an idempotencyKey is remembered.',
+    'How long an idempotencyKey is remembered. On etcd an hour, where it is not set.',
+  ),
+  NORIGATE_VECTOR_MEMORY_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '1073741824',
+    'What the vector indexes of a storage process may take in memory; those not used for longest go first, and one that is larger is searched by reading all its rows.',
+  ),
+  NORIGATE_VECTOR_SNAPSHOT_MS: setting(
+    'milliseconds',
+    whole(1_000, dayMs),
+    '300000',
+    'How often vector indexes that have changed are written down, beside the data; at a graceful stop too.',
+  ),
+  NORIGATE_EMBEDDINGS: setting(
+    'offline | hashed | openai',
+    oneOf('offline', 'hashed', 'openai'),
+    'offline',
+    'What turns texts into vectors. `offline`: a model for English on this machine. `openai`: a server with that interface. `hashed`: words alone, without meaning.',
+  ),
+  NORIGATE_EMBEDDINGS_URL: setting(
+    'URL',
+    optional(service),
+    '',
+    'Where `/embeddings` of that server lies, such as https://api.openai.com/v1; together with NORIGATE_EMBEDDINGS_MODEL and NORIGATE_EMBEDDINGS_DIMENSIONS.',
+  ),
+  NORIGATE_EMBEDDINGS_MODEL: setting('string', optional(modelName), '', 'The model that the server is asked for.'),
+  NORIGATE_EMBEDDINGS_DIMENSIONS: setting(
+    'number',
+    optional(whole(1, 4_096)),
+    '',
+    'Dimensions of its vectors; an answer with another number is refused.',
+  ),
+  NORIGATE_EMBEDDINGS_ASK_DIMENSIONS: setting(
+    'boolean',
+    flag,
+    'false',
+    'Whether the model is asked for that many dimensions, for models that can give several.',
+  ),
+  NORIGATE_EMBEDDINGS_KEY: {
+    ...setting(
+      'secret',
+      optional(headerToken),
+      '',
+      'Sent to the server as `Authorization: Bearer`; left out: nothing is.',
+    ),
+    isSecret: true,
+  },
+  NORIGATE_EMBEDDINGS_BATCH_MAX: setting('number', whole(1, 2_048), '64', 'Texts in one request to the server.'),
+  NORIGATE_EMBEDDINGS_PART_CHARS_MAX: setting(
+    'number',
+    whole(100, 100_000),
+    '4000',
+    'Characters that the model reads at once; longer texts are cut, and the vectors of their parts averaged.',
+  ),
+  NORIGATE_EMBEDDINGS_TIMEOUT_MS: setting(
+    'milliseconds',
+    whole(100, 600_000),
+    '15000',
+    'How long one request to the server may take.',
+  ),
+  NORIGATE_EMBEDDINGS_BUDGET_MS: setting(
+    'milliseconds',
+    whole(100, 600_000),
+    '30000',
+    'How long the texts of one operation may take, with all tries.',
+  ),
+  NORIGATE_EMBEDDINGS_CACHE_BYTES_MAX: setting(
+    'bytes',
+    whole(0, 1_099_511_627_776),
+    '67108864',
+    'Vectors of texts that a gateway remembers, so that they are not made again; 0: none.',
+  ),
+  NORIGATE_TASTE_HALF_LIFE_MS: setting(
+    'milliseconds',
+    whole(1_000, 3_650 * dayMs),
+    '2592000000',
+    'After so long an interaction counts half for recommendations, the same on all gateways.',
   ),
   NORIGATE_LOG_LEVEL: setting(
     'trace | debug | info | warn | error | fatal | silent',
@@ -395,7 +549,13 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   faults.push(...crossFaults(values as unknown as Values, environment));
   if (faults.length > 0) throw new ConfigError(faults);
   const parsed = values as unknown as Values;
-  return { ...parsed, storageAddress: parsed.NORIGATE_STORAGE ?? `unix:${resolve(parsed.DATA_DIR, 'storage.sock')}` };
+  // etcd holds 8 GiB at most.
+  const isShort = parsed.NORIGATE_ENGINE === 'etcd' && (environment['NORIGATE_MARK_KEEP_MS'] ?? '') === '';
+  return {
+    ...parsed,
+    ...(isShort && { NORIGATE_MARK_KEEP_MS: etcdMarkKeepMs }),
+    storageAddress: parsed.NORIGATE_STORAGE ?? `unix:${resolve(parsed.DATA_DIR, 'storage.sock')}`,
+  };
 }
 
 /** The rules between settings. Values that did not parse are undefined here. */
@@ -406,6 +566,7 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     faults.push(
       `HOST must be a loopback address (127.0.0.1, ::1, localhost) while NORIGATE_AUTH is development, since there everyone is let in; it is ${JSON.stringify(values.HOST)}.`,
     );
+  faults.push(...etcdFaults(values, isGiven));
   if (isGiven('NORIGATE_STORAGE_TLS_CERT') !== isGiven('NORIGATE_STORAGE_TLS_KEY'))
     faults.push('NORIGATE_STORAGE_TLS_CERT and NORIGATE_STORAGE_TLS_KEY go together; only one of them is set.');
   const jwt = ['NORIGATE_JWT_ISSUER', 'NORIGATE_JWT_AUDIENCE', 'NORIGATE_JWT_JWKS'] as const;
@@ -424,7 +585,40 @@ function crossFaults(values: Values, environment: Readonly<Record<string, string
     );
   if (values.NORIGATE_DOCUMENTS_ONLY && !isGiven('NORIGATE_DOCUMENTS'))
     faults.push('NORIGATE_DOCUMENTS_ONLY needs NORIGATE_DOCUMENTS, the folder of the documents that may run.');
+  faults.push(...embeddingFaults(values, isGiven));
   return faults;
+}
+
+function etcdFaults({ NORIGATE_ENGINE }: Values, isGiven: (name: SettingName) => boolean): string[] {
+  const faults: string[] = [];
+  if (NORIGATE_ENGINE === 'etcd') {
+    for (const name of ['NORIGATE_ETCD_ENDPOINTS', 'NORIGATE_SECRET'] as const)
+      if (!isGiven(name)) faults.push(`${name} must be set where NORIGATE_ENGINE is etcd.`);
+  } else if (isGiven('NORIGATE_ETCD_ENDPOINTS')) faults.push('NORIGATE_ETCD_ENDPOINTS needs NORIGATE_ENGINE=etcd.');
+  if (isGiven('NORIGATE_ETCD_USER') !== isGiven('NORIGATE_ETCD_PASSWORD'))
+    faults.push('NORIGATE_ETCD_USER and NORIGATE_ETCD_PASSWORD go together; only one of them is set.');
+  if (isGiven('NORIGATE_ETCD_TLS_CERT') !== isGiven('NORIGATE_ETCD_TLS_KEY'))
+    faults.push('NORIGATE_ETCD_TLS_CERT and NORIGATE_ETCD_TLS_KEY go together; only one of them is set.');
+  return faults;
+}
+
+/** A server needs to be said in full, and what is for a server alone needs one. */
+function embeddingFaults(values: Values, isGiven: (name: SettingName) => boolean): string[] {
+  const { NORIGATE_EMBEDDINGS: kind, NORIGATE_EMBEDDINGS_URL: url } = values;
+  const needed = ['NORIGATE_EMBEDDINGS_URL', 'NORIGATE_EMBEDDINGS_MODEL', 'NORIGATE_EMBEDDINGS_DIMENSIONS'] as const;
+  const ofServer = [...needed, 'NORIGATE_EMBEDDINGS_ASK_DIMENSIONS', 'NORIGATE_EMBEDDINGS_KEY'] as const;
+  const wrong = kind === 'openai' ? needed.filter((name) => !isGiven(name)) : ofServer.filter(isGiven);
+  if (kind === undefined) return [];
+  if (wrong.length > 0)
+    return kind === 'openai'
+      ? [`NORIGATE_EMBEDDINGS=openai needs ${wrong.join(' and ')}.`]
+      : [`${wrong.join(', ')} need NORIGATE_EMBEDDINGS=openai; it is ${kind}.`];
+  const isOpen = url !== undefined && url.startsWith('http:') && !isLoopback(new URL(url).hostname);
+  return isOpen && isGiven('NORIGATE_EMBEDDINGS_KEY')
+    ? [
+        'NORIGATE_EMBEDDINGS_KEY would be sent in the clear: NORIGATE_EMBEDDINGS_URL must begin with https, or be on this machine.',
+      ]
+    : [];
 }
 
 function suggestion(name: string): string {

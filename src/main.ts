@@ -183,8 +183,13 @@ async function runAll(session: Session): Promise<void> {
   process.on('exit', () => child.kill());
   await child.start();
   lifecycle.onStop('storage', (signal) => child.stop(config.NORIGATE_STOP_DEADLINE_MS, signal));
-  const where = config.NORIGATE_ENGINE === 'memory' ? 'in memory, gone at the end' : config.DATA_DIR;
-  await startGateways(session, address, where);
+  await startGateways(session, address, whereDataIs(config));
+}
+
+function whereDataIs(config: Config): string {
+  if (config.NORIGATE_ENGINE === 'memory') return 'in memory, gone at the end';
+  const etcd = config.NORIGATE_ETCD_ENDPOINTS;
+  return etcd ? `etcd at ${etcd.addresses.join(', ')}` : config.DATA_DIR;
 }
 
 /** One, in this process, or several of their own. */

@@ -13,6 +13,9 @@ import type {
   ReadOptions,
   ReadResult,
   Revision,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -29,7 +32,8 @@ import { EngineFailure } from './engine';
 import { isReadOnly } from './judge';
 import type { DataSnapshot, LoadStep, Portable } from './portable';
 import { StorageClock } from './storage-clock';
-import { faultOf, validateCommit, validateRanges } from './validate';
+import { faultOf, validateCommit, validateRanges, validateSearch } from './validate';
+import { scanSearch } from './vectors/scan-search';
 import { WatchHub } from './watch-hub';
 
 export interface LocalStoreOptions {
@@ -105,6 +109,13 @@ export class LocalStore implements Store, Portable {
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
     return endable((signal) => this.#watch(ranges, options, signal), options.signal);
+  }
+
+  /** Reads all rows of the namespace: `vectors/vector-store.ts` has an index. */
+  async search(request: SearchRequest, _options?: SearchOptions): Promise<SearchOutcome> {
+    this.#refuseIfOver();
+    validateSearch(request);
+    return scanSearch(this, request);
   }
 
   async status(): Promise<StoreStatus> {

@@ -1,16 +1,21 @@
 /** Opens a store over the engine that is asked for. */
+import { hostname } from 'node:os';
 import type { Store } from '../proto/store';
 import type { Clock } from '../src/core/clock';
-import type { AppError } from '../src/core/errors';
+import { AppError } from '../src/core/errors';
 import type { Ids } from '../src/core/ids';
 import type { RetentionOptions } from './engine';
 import { openLmdbEngine } from './engines/lmdb';
 import { makeMemoryEngine } from './engines/memory';
+import { openEtcdStore } from './etcd/etcd-store';
+import type { EtcdOptions } from './etcd/etcd-store';
 import { LocalStore } from './local-store';
 import type { Portable } from './portable';
 
 export interface OpenStoreOptions {
-  readonly engine: 'lmdb' | 'memory';
+  readonly engine: 'lmdb' | 'etcd' | 'memory';
+  /** Where etcd is; what that engine needs. */
+  readonly etcd?: EtcdOptions;
   /** Of the data; made where there is none. */
   readonly directory: string;
   readonly clock: Clock;
@@ -22,10 +27,18 @@ export interface OpenStoreOptions {
   readonly onFatal?: (error: AppError) => void;
 }
 
-/** Throws UNAVAILABLE where the data belongs to another process, INTERNAL where it is damaged or of a later format. */
-export async function openStore(options: OpenStoreOptions): Promise<Store & Portable> {
-  const { engine: name, directory, clock, ids, address, retention, onFatal } = options;
+/**
+ * Throws UNAVAILABLE where the data belongs to another process or etcd does not answer, INTERNAL where it is damaged or of a
+ * later format.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store & Partial<Portable>> {
+  const { engine: name, directory, clock, ids, address, retention, onFatal, etcd } = options;
   const kept = retention ? { retention } : {};
+  if (name === 'etcd') {
+    if (!etcd) throw new AppError('INVALID_ARGUMENT', 'the etcd engine needs the endpoints of etcd');
+    const ofEtcd = { etcd, clock, ids, name: `${hostname()} ${address ?? directory}`, ...kept };
+    return openEtcdStore({ ...ofEtcd, ...(onFatal && { onFatal }) });
+  }
   const engine =
     name === 'memory'
       ? makeMemoryEngine({ storeId: ids.uuid(), ...kept })

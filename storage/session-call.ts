@@ -94,6 +94,7 @@ export class SessionCall {
 
   async #perform(body: OperationBody): Promise<ReplyBody> {
     if (body.kind === 'commit') return { kind: 'commit', outcomes: await this.#store.commit(body.transactions) };
+    if (body.kind === 'search') return { kind: 'search', outcome: await this.#store.search(body.request) };
     if (body.kind === 'status') return { kind: 'status', status: await this.#store.status() };
     const options = body.consistency === undefined ? undefined : { consistency: body.consistency };
     return { kind: 'read', result: await this.#store.read(body.ranges, options) };

@@ -1,10 +1,11 @@
 /** The limits of the store's calls, checked before anything is queued or read. Messages name the value, the rule and the limit. */
 import { limits, storeLimits } from '../proto/limits';
-import type { KeyRange, Transaction } from '../proto/store';
+import type { KeyRange, SearchRequest, Transaction } from '../proto/store';
 import type { AppError } from '../src/core/errors';
 import { invalidArgument } from '../src/core/errors';
 
 const attemptIdBytes = 16;
+const searchChecksMax = 16;
 
 /** Refuses ranges that break a limit: throws INVALID_ARGUMENT. */
 export function validateRanges(ranges: readonly KeyRange[]): void {
@@ -17,6 +18,38 @@ export function validateRanges(ranges: readonly KeyRange[]): void {
     if (range.limit !== undefined) checkInteger(`${field}.limit`, range.limit, 1, storeLimits.rangeEntriesMax);
     if (range.bytesMax !== undefined) checkInteger(`${field}.bytesMax`, range.bytesMax, 1, storeLimits.rangeBytesMax);
   });
+}
+
+/** Refuses a search that breaks a limit: throws INVALID_ARGUMENT. */
+export function validateSearch({ checks, near, k, filter, except }: SearchRequest): void {
+  if (checks.length > searchChecksMax) {
+    throw invalidArgument('checks', `has ${checks.length} members, at most ${searchChecksMax} are allowed`);
+  }
+  checks.forEach((check, index) => {
+    checkKey(`checks[${index}].key`, check.key);
+    checkInteger(`checks[${index}].revision`, check.revision, 0, Number.MAX_SAFE_INTEGER);
+  });
+  checkInteger('near.length', near.length, 1, limits.vectorDimensionsMax);
+  // Written so that what is no number does not pass.
+  const odd = near.find((number) => !(Math.abs(number) <= limits.vectorNumberMax * (1 + 1e-6)));
+  if (odd !== undefined) throw invalidArgument('near', `holds ${odd}, at most ${limits.vectorNumberMax} are allowed`);
+  checkInteger('k', k, 1, limits.vectorMatchesMax);
+  if (except !== undefined) checkKey('except', except);
+  if (filter !== undefined) checkFilter(filter);
+}
+
+function checkFilter(filter: string): void {
+  const bytes = Buffer.byteLength(filter, 'utf8');
+  if (bytes > limits.vectorFilterBytesMax)
+    throw invalidArgument('filter', `has ${bytes} bytes, at most ${limits.vectorFilterBytesMax} are allowed`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(filter);
+  } catch {
+    // What is not JSON is no object either.
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw invalidArgument('filter', 'must be the JSON text of an object');
 }
 
 /** Refuses a call with too many transactions: throws INVALID_ARGUMENT. */

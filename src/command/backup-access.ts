@@ -15,6 +15,7 @@ import type { Imported } from '../../storage/backup/import-data';
 import { decodePart, encodePart } from '../../storage/backup/part-message';
 import { answers, unixPath } from '../../storage/listen-address';
 import { openStore } from '../../storage/open';
+import { requirePortable } from '../../storage/portable';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
@@ -51,11 +52,14 @@ export async function openBackupAccess(options: BackupAccessOptions): Promise<Ba
 
 async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions): Promise<BackupAccess> {
   const { NORIGATE_ENGINE: engine, DATA_DIR: directory } = config;
-  if (engine === 'memory')
+  if (engine !== 'lmdb') {
+    const why =
+      engine === 'memory' ? 'keeps nothing' : 'is not one of those that can be exported or imported in this version';
     throw new AppError(
       'INVALID_ARGUMENT',
-      `no storage runs at ${config.storageAddress}, and the engine memory keeps nothing`,
+      `no storage runs at ${config.storageAddress}, and the engine ${engine} ${why}`,
     );
+  }
   if (isExport && !existsSync(join(directory, 'norigate.json')))
     throw new AppError('INVALID_ARGUMENT', `there is no data in ${directory}, and no storage runs there: see DATA_DIR`);
   const retention = {
@@ -63,7 +67,7 @@ async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions
     logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
     markKeepMs: config.NORIGATE_MARK_KEEP_MS,
   };
-  const store = await openStore({ engine, directory, clock, ids, retention });
+  const store = requirePortable(await openStore({ engine, directory, clock, ids, retention }), engine);
   if (isExport) {
     await refuseHalfImported(store).catch(async (error: unknown) => {
       await store.close();

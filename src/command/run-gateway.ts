@@ -9,6 +9,7 @@ import { resolverClasses } from '../../resolvers/index';
 import { readContractSdl } from '../../schema/sdl';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
+import type { EmbeddingProvider } from '../core/embedding';
 import type { Ids } from '../core/ids';
 import { tenantScope } from '../core/keyspace';
 import type { Lifecycle } from '../core/lifecycle';
@@ -18,13 +19,13 @@ import type { Logger, Metrics } from '../core/telemetry';
 import { uint64 } from '../core/tuple';
 import { makeAuthentication } from '../gateway/authentication';
 import type { Authentication } from '../gateway/authentication';
-import { BoundedMap } from '../gateway/bounded-map';
+import { BoundedMap } from '../core/bounded-map';
 import type { MakeContext } from '../gateway/gateway';
 import { makeVerifyJwt } from '../gateway/jwt';
 import type { VerifyJwt } from '../gateway/jwt';
 import { buildGatewaySchema, printGatewaySchema } from '../gateway/schema';
 import { createGateway } from '../gateway/server';
-import type { GatewayServer } from '../gateway/server';
+import type { GatewayServer, GatewayServerOptions } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns, makeTenancy } from '../patterns/patterns';
@@ -40,6 +41,7 @@ import { makeTracedStore } from '../store/traced-store';
 import { TenantStore } from '../store/tenant-store';
 import type { ScopedLife } from '../store/tenant-store';
 import type { StoreObserver } from '../store/traced-store';
+import { makeEmbeddings } from './embeddings';
 import { secretSource } from './server-secret';
 
 export interface RunGatewayOptions {
@@ -53,6 +55,8 @@ export interface RunGatewayOptions {
   /** What `/metrics` shows; left out: the metrics of this process. */
   readonly showMetrics?: (() => Promise<string>) | undefined;
   readonly lifecycle: Lifecycle;
+  /** Fields of an application; left out: none. */
+  readonly extension?: GatewayServerOptions['extension'];
 }
 
 export interface RunningGateway {
@@ -111,11 +115,26 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     tenancy.access.reset();
   });
   metrics.measureWatchLag(() => store.lagMs());
-  const contexts = makeContexts({ config, store, clock, ids, metrics, grpcStore, secret, memory, tenancy });
+  const embeddings = makeEmbeddings({ config, clock, ids, logger });
+  lifecycle.onStop('embeddings', () => embeddings.close());
+  const { provider } = embeddings;
+  const contexts = makeContexts({
+    config,
+    embeddings: provider,
+    store,
+    clock,
+    ids,
+    metrics,
+    grpcStore,
+    secret,
+    memory,
+    tenancy,
+  });
   const server = await createGateway({
     ...serverOptionsOf(config),
     resolvers: resolverClasses,
     sdl: readContractSdl(),
+    extension: options.extension,
     authentication: await authenticationOf({ config, clock, tenancy }),
     makeContext: contexts.makeContext,
     isStorageReady: () => answersSoon(grpcStore, clock),
@@ -217,6 +236,7 @@ interface ContextParts {
   readonly ids: Ids;
   readonly metrics: Metrics;
   readonly secret: SecretSource;
+  readonly embeddings: EmbeddingProvider;
   readonly memory: LaneMemory;
   readonly tenancy: Tenancy;
 }
@@ -235,7 +255,7 @@ interface KnownTenant {
 
 /** Contexts of requests, over patterns that are made once a life of a tenant. */
 function makeContexts(parts: ContextParts): Contexts {
-  const { config, store, grpcStore, clock, ids, metrics, secret, memory, tenancy } = parts;
+  const { config, store, grpcStore, clock, ids, metrics, secret, embeddings, memory, tenancy } = parts;
   const { access } = tenancy;
   let made = 0;
   const cacheLimits = { entriesMax: config.NORIGATE_CACHE_ENTRIES_MAX, ttlMs: config.NORIGATE_CACHE_TTL_MS };
@@ -266,6 +286,8 @@ function makeContexts(parts: ContextParts): Contexts {
       ids,
       // Each tenant has its own, so that what is derived for one says nothing of another.
       secret: () => keyedHash(secret(), 'tenant', tenantId),
+      embeddings,
+      tasteHalfLifeMs: config.NORIGATE_TASTE_HALF_LIFE_MS,
       cacheLimits,
       cacheBudget,
       report: reporterOf(metrics),
@@ -371,7 +393,7 @@ function observerOf(metrics: Metrics): StoreObserver {
     onOperation(name, ms, outcome, { asked }) {
       if (name === 'watch') return;
       metrics.storeSeconds.observe({ method: name, outcome }, ms / 1_000);
-      if (name !== 'status') metrics.batchSize.observe({ method: name }, asked);
+      if (name === 'read' || name === 'commit') metrics.batchSize.observe({ method: name }, asked);
     },
   };
 }

@@ -3,6 +3,7 @@
  * started it is gone. What it cannot run with is said in one message, with exit code 1.
  */
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Store } from '../../proto/store';
 import { refuseHalfImported } from '../../storage/backup/import-data';
 import { openStore } from '../../storage/open';
@@ -10,12 +11,16 @@ import type { OpenStoreOptions } from '../../storage/open';
 import type { Portable } from '../../storage/portable';
 import { serveStore } from '../../storage/server';
 import type { ServerTls } from '../../storage/server';
+import { openSnapshotDirectory } from '../../storage/vectors/snapshot-directory';
+import { ThreadIndexes } from '../../storage/vectors/thread-indexes';
+import { VectorStore } from '../../storage/vectors/vector-store';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
 import type { Logger } from '../core/telemetry';
+import { logIndexes } from './index-progress';
 import { ensureSecret } from './server-secret';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
@@ -41,7 +46,8 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
   try {
     // The socket lies there too, whatever the engine.
     mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-    const store = await openSoon(options);
+    const data = await openSoon(options);
+    const store = await withIndexes(data, options);
     lifecycle.onStop('data', () => store.close());
     await refuseHalfImported(store);
     ensureSecret(config, options.ids);
@@ -50,17 +56,38 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
       store,
       address: config.storageAddress,
       clock: options.clock,
-      backup: { store, ids: options.ids },
+      backup: { store: data, ids: options.ids },
       ...(tls && { tls }),
     });
     lifecycle.onStop('storage', () => server.stop(config.NORIGATE_STOP_DEADLINE_MS));
     const { engine } = await store.status();
-    logger.info({ address: server.address, engine, data: config.DATA_DIR }, 'storage listens');
+    const place = config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? config.DATA_DIR;
+    logger.info({ address: server.address, engine, data: place }, 'storage listens');
     await tellParent({ kind: 'listening', address: server.address, engine });
   } catch (error) {
     await tellParent({ kind: 'failed', message: toAppError(error).message });
     throw error;
   }
+}
+
+/** With indexes for its vectors, which are written down where the data is. */
+async function withIndexes(store: Store, { config, clock, logger }: RunStorageOptions): Promise<Store> {
+  const isKept = config.NORIGATE_ENGINE !== 'memory';
+  const snapshots = isKept
+    ? await openSnapshotDirectory(join(config.DATA_DIR, 'vectors'), store).catch((error: unknown) => {
+        logger.warn({ err: error }, 'vector indexes cannot be written down');
+        return undefined;
+      })
+    : undefined;
+  return new VectorStore({
+    store,
+    makeIndexes: () => new ThreadIndexes(),
+    clock,
+    memoryBytesMax: config.NORIGATE_VECTOR_MEMORY_BYTES_MAX,
+    snapshots,
+    snapshotEveryMs: config.NORIGATE_VECTOR_SNAPSHOT_MS,
+    report: logIndexes(logger, clock),
+  });
 }
 
 function serverTlsOf(config: Config): ServerTls | undefined {
@@ -73,8 +100,35 @@ function serverTlsOf(config: Config): ServerTls | undefined {
   return clientCaFile === undefined ? { certFile, keyFile } : { certFile, keyFile, clientCaFile };
 }
 
+function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
+  const {
+    NORIGATE_ETCD_ENDPOINTS: endpoints,
+    NORIGATE_ETCD_USER: user,
+    NORIGATE_ETCD_PASSWORD: password,
+    NORIGATE_ETCD_TLS_CA: caFile,
+    NORIGATE_ETCD_TLS_CERT: certFile,
+    NORIGATE_ETCD_TLS_KEY: keyFile,
+  } = config;
+  if (!endpoints) return {};
+  const isSecure = endpoints.isSecure || caFile !== undefined || certFile !== undefined;
+  const files = {
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+  return {
+    etcd: {
+      endpoints: endpoints.addresses,
+      prefix: config.NORIGATE_ETCD_PREFIX,
+      ...(isSecure && { tls: files }),
+      ...(user !== undefined && { user }),
+      ...(password !== undefined && { password }),
+    },
+  };
+}
+
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
-async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Partial<Portable>> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,
@@ -82,6 +136,7 @@ async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions):
     clock,
     ids,
     address: config.storageAddress,
+    ...etcdOptionsOf(config),
     retention: {
       logKeepMs: config.NORIGATE_HISTORY_MS,
       logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,

@@ -44,6 +44,8 @@ export const failureKinds = {
   DEADLINE_EXCEEDED: kind('DEADLINE_EXCEEDED', true),
   /** A write that was sent and whose answer was lost: it may or may not stand. */
   OUTCOME_UNKNOWN: kind('OUTCOME_UNKNOWN', true),
+  /** A vector with another number of dimensions than its index, where there is no result union. */
+  DIMENSION_MISMATCH: kind('DIMENSION_MISMATCH', false),
   /** A queue or a limit on things held at once is full. */
   OVERLOADED: kind('OVERLOADED', true),
   /** A bug, or damage. Never shown to a client as it is. */

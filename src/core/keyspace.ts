@@ -67,6 +67,29 @@ export const families = {
     history: 'key',
     holds: 'A movement of stock: the family byte, the sku escaped, 2^53-1 less its number within the sku, in 8 bytes.',
   },
+  taste: {
+    code: 0x90,
+    history: 'key',
+    holds: "A user's taste, the mean of what they had to do with: the family byte, then the user's id, raw.",
+  },
+  interaction: {
+    code: 0x91,
+    history: 'none',
+    holds:
+      "An interaction of a user with a product: the family byte, the user's id escaped, 2^53-1 less its number in 8 bytes.",
+  },
+  fingerprintHash: {
+    code: 0x92,
+    history: 'none',
+    holds:
+      'Which fingerprint has this text: the family byte, the collection escaped, its generation in 6 bytes, the hash of the canonical text.',
+  },
+  fingerprintTail: {
+    code: 0x93,
+    history: 'none',
+    holds:
+      'What was stored lately among the fingerprints of a collection, written by every store: the family byte, the collection escaped, its generation in 6 bytes.',
+  },
   rateLimit: {
     code: 0x50,
     history: 'none',
@@ -76,6 +99,61 @@ export const families = {
     code: 0x51,
     history: 'none',
     holds: "The gateway's own limit of the tenant's requests: the family byte, then what is limited, raw.",
+  },
+  vectorIndex: {
+    code: 0x70,
+    history: 'key',
+    holds:
+      "A vector index's head: the family byte, whose index it is in one byte, then the namespace, raw. With nobody's byte 0 and an owner's byte: how many there are.",
+  },
+  vector: {
+    code: 0x71,
+    history: 'key',
+    holds:
+      'A vector with its metadata: the family byte, whose index it is in one byte, the namespace escaped, the generation of the index in 6 bytes, the id, raw.',
+  },
+  vectorStamp: {
+    code: 0x72,
+    history: 'none',
+    holds:
+      'How many vectors writers have added, written whenever a vector of the index is: the family byte, whose index it is in one byte, the namespace escaped, the generation in 6 bytes, a number of writers in 1 byte.',
+  },
+  event: {
+    code: 0x80,
+    history: 'none',
+    holds: "An event: the family byte, the stream's id escaped, the event's version in 8 bytes.",
+  },
+  eventStream: {
+    code: 0x81,
+    history: 'key',
+    holds:
+      "An event stream's head (its version, and through which version it was deleted): the family byte, then the stream's id, raw.",
+  },
+  eventTail: {
+    code: 0x82,
+    history: 'key',
+    holds: 'The position of the last event of the tenant, written by every append: the family byte.',
+  },
+  eventPlace: {
+    code: 0x83,
+    history: 'none',
+    holds:
+      'Where the events of one append stand (stream, versions, types), for reading all streams in one order: the family byte, the position of the last of them in 8 bytes.',
+  },
+  eventId: {
+    code: 0x84,
+    history: 'none',
+    holds: "The version of the event with an id: the family byte, the stream's id escaped, the event's id, raw.",
+  },
+  eventSnapshot: {
+    code: 0x85,
+    history: 'none',
+    holds: "The newest snapshot of a stream: the family byte, then the stream's id, raw.",
+  },
+  eventSweep: {
+    code: 0x86,
+    history: 'none',
+    holds: "A deleted stream whose rows are still to be removed: the family byte, then the stream's id, raw.",
   },
   // Of the reserved scope; the first three lie side by side, so that one range watches them.
   tenant: {
@@ -141,10 +219,24 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   hold: false,
   reservation: false,
   stockMovement: false,
+  taste: true,
+  interaction: false,
+  fingerprintHash: false,
+  fingerprintTail: false,
   rateLimit: false,
   requestLimit: false,
   electionFence: false,
   electionLease: false,
+  vectorIndex: false,
+  vector: true,
+  vectorStamp: false,
+  event: true,
+  eventStream: false,
+  eventTail: false,
+  eventPlace: false,
+  eventId: false,
+  eventSnapshot: false,
+  eventSweep: false,
   tenant: false,
   tenantGate: false,
   apiKey: false,
@@ -160,6 +252,18 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
 export const billedFamilies: ReadonlySet<number> = new Set(
   (Object.keys(families) as FamilyName[]).filter((name) => isCallersRecord[name]).map((name) => families[name].code),
 );
+/** Whose vectors these are: indexes of different owners never meet, whatever their names. Numbers are never used again. */
+export const vectorOwners = { caller: 1, document: 2, product: 3, fingerprint: 4 } as const;
+
+export type VectorOwner = keyof typeof vectorOwners;
+
+/** One life of a vector index. */
+export interface VectorLife {
+  readonly owner: VectorOwner;
+  readonly namespace: string;
+  /** Another one each time that the index is made. */
+  readonly generation: number;
+}
 
 const tenantScopeCode = 0x54;
 
@@ -188,6 +292,11 @@ function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): 
   return Buffer.concat([Buffer.of(families[family].code), ...bytes]);
 }
 
+/** What the keys of all rows of one life of a vector index begin with. */
+function lifeKey(family: 'vector' | 'vectorStamp', { owner, namespace, generation }: VectorLife): Buffer {
+  return familyKey(family, Buffer.of(vectorOwners[owner]), escaped(namespace), uint48(generation));
+}
+
 /** The keys of each family, and how to read a caller's part back out of one. */
 export const keyspace = {
   kv: (key: string | Buffer): Buffer => familyKey('kv', key),
@@ -209,8 +318,30 @@ export const keyspace = {
   /** The newest first. */
   stockMovement: (sku: string, number: number): Buffer =>
     familyKey('stockMovement', escaped(sku), uint64(Number.MAX_SAFE_INTEGER - number)),
+  taste: (userId: string): Buffer => familyKey('taste', userId),
+  /** The newest first. */
+  interaction: (userId: string, number: number): Buffer =>
+    familyKey('interaction', escaped(userId), uint64(Number.MAX_SAFE_INTEGER - number)),
+  fingerprintHash: ({ namespace, generation }: VectorLife, hash: string): Buffer =>
+    familyKey('fingerprintHash', escaped(namespace), uint48(generation), Buffer.from(hash, 'base64url')),
+  fingerprintTail: ({ namespace, generation }: VectorLife): Buffer =>
+    familyKey('fingerprintTail', escaped(namespace), uint48(generation)),
   rateLimit: (identifier: string): Buffer => familyKey('rateLimit', identifier),
   requestLimit: (what: string): Buffer => familyKey('requestLimit', what),
+  vectorIndex: (owner: VectorOwner, namespace: string): Buffer =>
+    familyKey('vectorIndex', Buffer.of(vectorOwners[owner]), namespace),
+  vectorIndexCount: (owner: VectorOwner): Buffer => familyKey('vectorIndex', Buffer.of(0, vectorOwners[owner])),
+  vector: (life: VectorLife, id: string): Buffer => Buffer.concat([lifeKey('vector', life), Buffer.from(id, 'utf8')]),
+  vectorStamp: (life: VectorLife, writer: number): Buffer =>
+    Buffer.concat([lifeKey('vectorStamp', life), Buffer.of(writer)]),
+  event: (streamId: string, version: number): Buffer => familyKey('event', escaped(streamId), uint64(version)),
+  /** Written by whatever changes the stream: the check of it guards all else that is kept of the stream. */
+  eventStream: (streamId: string): Buffer => familyKey('eventStream', streamId),
+  eventTail: (): Buffer => familyKey('eventTail'),
+  eventPlace: (lastPosition: number): Buffer => familyKey('eventPlace', uint64(lastPosition)),
+  eventId: (streamId: string, eventId: string): Buffer => familyKey('eventId', escaped(streamId), eventId),
+  eventSnapshot: (streamId: string): Buffer => familyKey('eventSnapshot', streamId),
+  eventSweep: (streamId: string): Buffer => familyKey('eventSweep', streamId),
   tenant: (tenantId: string): Buffer => familyKey('tenant', tenantId),
   tenantGate: (tenantId: string): Buffer => familyKey('tenantGate', tenantId),
   apiKey: (id: Buffer): Buffer => familyKey('apiKey', id),
@@ -241,6 +372,12 @@ export function counterShardsRange(name: string): { start: Buffer; end: Buffer }
   return { start, end: prefixEnd(start) ?? keyAfter(start) };
 }
 
+/** All interactions of a user, the newest first. */
+export function interactionsRange(userId: string): { start: Buffer; end: Buffer } {
+  const start = familyKey('interaction', escaped(userId));
+  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
 /** Holds of a sku whose expiry lies in [fromMs, throughMs]; left out: all from there on. */
 export function holdsRange(sku: string, fromMs: number, throughMs?: number): { start: Buffer; end: Buffer } {
   const prefix = familyKey('hold', escaped(sku));
@@ -266,6 +403,31 @@ export function readStockMovementKey(key: Buffer): number {
   return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
 }
 
+/** Events of a stream with afterVersion < version <= throughVersion. */
+export function eventsRange(
+  streamId: string,
+  afterVersion: number,
+  throughVersion = Number.MAX_SAFE_INTEGER,
+): { start: Buffer; end: Buffer } {
+  const end = keyspace.event(streamId, throughVersion);
+  return { start: keyAfter(keyspace.event(streamId, afterVersion)), end: keyAfter(end) };
+}
+
+/** The version in the key of an event. */
+export function readEventKey(key: Buffer): number {
+  return readUint64(key, key.length - 8);
+}
+
+/** Appends with events behind a position. */
+export function eventPlacesRange(afterPosition: number): { start: Buffer; end: Buffer } {
+  return { start: keyAfter(keyspace.eventPlace(afterPosition)), end: familyRange('eventPlace').end };
+}
+
+/** The position of the last event of an append. */
+export function readEventPlaceKey(key: Buffer): number {
+  return readUint64(key, 1);
+}
+
 /** All API keys of one life of a tenant, of which the last 16 bytes are the id. */
 export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { start: Buffer; end: Buffer } {
   const start = familyKey('apiKeyOfTenant', lifeOf(tenantId, incarnation));
@@ -280,4 +442,25 @@ export function tenantRemovalsPrefix(tenantId: string): Buffer {
 /** What decides who is let in: records, gates and API keys of all tenants. */
 export function accessRange(): { start: Buffer; end: Buffer } {
   return { start: familyRange('tenant').start, end: familyRange('apiKey').end };
+}
+
+/** The heads of all vector indexes of an owner. */
+export function vectorIndexesRange(owner: VectorOwner): { start: Buffer; end: Buffer } {
+  return familyRange('vectorIndex', Buffer.of(vectorOwners[owner]));
+}
+
+/** All vectors, or all stamps, of one life of an index. */
+export function vectorLifeRange(family: 'vector' | 'vectorStamp', life: VectorLife): { start: Buffer; end: Buffer } {
+  const start = lifeKey(family, life);
+  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** The namespace in the key of an index's head. */
+export function readVectorIndexKey(key: Buffer): string {
+  return key.toString('utf8', 2);
+}
+
+/** The id in the key of a vector of this life. */
+export function readVectorKey(life: VectorLife, key: Buffer): string {
+  return key.toString('utf8', lifeKey('vector', life).length);
 }

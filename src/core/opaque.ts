@@ -24,8 +24,15 @@ export const opaqueKinds = {
   reservationNode: 42,
   itemReservations: 43,
   stockMovements: 44,
+  documentNode: 144,
+  productNode: 145,
   tenants: 96,
   tenantNode: 97,
+  eventStreams: 128,
+  eventStreamNode: 129,
+  eventNode: 130,
+  streamEvents: 131,
+  allEvents: 132,
 } as const;
 
 export type OpaqueKind = keyof typeof opaqueKinds;

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { GraphQLError, NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
 import type { DocumentNode, GraphQLSchema, ValidationRule } from 'graphql';
-import { BoundedMap } from './bounded-map';
+import { BoundedMap } from '../core/bounded-map';
 import { limitErrors } from './document-limits';
 import type { DocumentLimits } from './document-limits';
 

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
-import { Fifo } from '../store/fifo';
+import { Fifo } from '../core/fifo';
 
 export interface FairTurnsOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;

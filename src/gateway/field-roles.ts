@@ -50,15 +50,21 @@ export const fieldRoles: Readonly<Record<OperationTypeNode, Readonly<Record<stri
   },
 };
 
+/** Root fields that an application added, as `mutation openAccount`. */
+export type OwnRoles = ReadonlyMap<string, NeededRole>;
+
+const noOwnRoles: OwnRoles = new Map();
+
 /** Throws FORBIDDEN where the caller may not run this operation: because of one root field, none of it runs. */
 export function refuseForbidden(
   { type, rootFields }: Pick<Operation, 'type' | 'rootFields'>,
   { role, isOperator }: { readonly role: TenantRole; readonly isOperator: boolean },
+  ownRoles: OwnRoles = noOwnRoles,
 ): void {
   if (isOperator) return;
   for (const field of rootFields) {
     const roles = fieldRoles[type];
-    const needed = Object.hasOwn(roles, field) ? roles[field]! : 'OPERATOR';
+    const needed = ownRoles.get(`${type} ${field}`) ?? (Object.hasOwn(roles, field) ? roles[field]! : 'OPERATOR');
     if (needed === 'OPERATOR') throw new AppError('FORBIDDEN', `${field} is for operators`);
     if (!isRoleEnough(role, needed))
       throw new AppError('FORBIDDEN', `${field} needs the role ${needed}, the credential has ${role}`);

@@ -18,6 +18,7 @@ import type { ErrorScene } from './errors';
 import { Executor } from './executor';
 import { FairTurns } from './fair-turns';
 import { refuseForbidden } from './field-roles';
+import type { OwnRoles } from './field-roles';
 import type { Operation } from './executor';
 import { Subscriptions } from './subscriptions';
 import type { OpenSubscription, RefusedSubscription, Subscriber } from './subscriptions';
@@ -44,6 +45,8 @@ export interface GatewayOptions {
   readonly requestLimit?: RequestLimitOptions | undefined;
   /** Subscriptions that a tenant may have open here. */
   readonly subscriptionsOfTenantMax: number;
+  /** Of fields that an application added. */
+  readonly ownRoles?: OwnRoles | undefined;
   /** Subscription fields that can be gone on with. Default: those of the contract. */
   readonly resumptions?: Resumptions | undefined;
   readonly clock: Clock;
@@ -84,6 +87,7 @@ export class Gateway {
   readonly makeContext: MakeContext;
   readonly #authentication: Authentication;
   readonly #subscriptions: Subscriptions;
+  readonly #ownRoles: OwnRoles | undefined;
   readonly #requestLimit: RequestLimit | undefined;
   readonly #turns: FairTurns;
 
@@ -95,6 +99,7 @@ export class Gateway {
     this.makeContext = options.makeContext;
     this.#requestLimit = options.requestLimit && new RequestLimit(options.requestLimit);
     this.#authentication = options.authentication;
+    this.#ownRoles = options.ownRoles;
     this.#turns = new FairTurns({ clock: this.clock, ...turns });
     const { schema, clock, metrics, resumptions = resumableFields, subscriptionsOfTenantMax: tenantMax } = options;
     makeResumable(schema, resumptions);
@@ -149,7 +154,7 @@ export class Gateway {
     const startMs = this.clock.monotonicMs();
     let result: ExecutionResult;
     try {
-      refuseForbidden(operation, caller);
+      refuseForbidden(operation, caller, this.#ownRoles);
       const turn = this.#turns.enter(caller.tenantId);
       if (turn) await turn;
       try {
@@ -174,7 +179,7 @@ export class Gateway {
   async subscribe(start: SubscriptionStart): Promise<OpenSubscription | RefusedSubscription> {
     const { operation, caller, scene } = start;
     try {
-      refuseForbidden(operation, caller);
+      refuseForbidden(operation, caller, this.#ownRoles);
       let end: (reason: AppError) => void = () => undefined;
       let ended: AppError | undefined;
       const release = await this.#authentication.hold(caller, (reason) => {

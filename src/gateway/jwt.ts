@@ -11,7 +11,7 @@ import { AppError } from '../core/errors';
 import { tenantRoles } from '../patterns/tenant-decisions';
 import type { TenantRole } from '../patterns/tenant-decisions';
 import { requireTenantId } from '../store/tenant-id';
-import { BoundedMap } from './bounded-map';
+import { BoundedMap } from '../core/bounded-map';
 
 export interface JwtOptions {
   readonly issuer: string;

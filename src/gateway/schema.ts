@@ -17,6 +17,7 @@ import {
 import type { DefinitionNode, GraphQLNamedType, GraphQLSchema, StringValueNode } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import type { NonEmptyArray } from 'type-graphql';
+import { typeNameOf } from './type-name';
 
 /** A class with type-graphql's decorators. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- the type that type-graphql asks for
@@ -55,16 +56,6 @@ export function buildGatewaySchema(options: SchemaOptions): GraphQLSchema {
 /** The SDL of a schema, the same for equal schemas: types and fields in alphabetical order. */
 export function printGatewaySchema(schema: GraphQLSchema): string {
   return `${printSchema(lexicographicSortSchema(schema))}\n`;
-}
-
-/**
- * Members of unions and interfaces carry the name of their type in `kind`. Synchronous, and never throwing: type-graphql's
- * own is asynchronous, which graphql-jit does not know.
- */
-function typeNameOf(value: unknown): string | undefined {
-  const tagged = value as { readonly kind?: unknown; readonly __typename?: unknown } | null;
-  const name = tagged?.kind ?? tagged?.__typename;
-  return typeof name === 'string' ? name : undefined;
 }
 
 interface Described {

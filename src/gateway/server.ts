@@ -16,13 +16,17 @@ import { GraphqlHttp } from './graphql-http';
 import { refusalOf } from './guards';
 import type { GuardOptions } from './guards';
 import { HttpRefusal, send, sendRefusal } from './http-io';
+import { extendGatewaySchema } from './extend-schema';
+import type { SchemaExtension } from './extend-schema';
 import { buildGatewaySchema, printGatewaySchema } from './schema';
 import type { SchemaOptions } from './schema';
 import { WebSockets } from './websocket';
 
 export type { RequestContext };
 
-export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema'>, SchemaOptions {
+export interface GatewayServerOptions extends Omit<GatewayOptions, 'schema' | 'ownRoles'>, SchemaOptions {
+  /** Fields of an application beside ours; left out: none. */
+  readonly extension?: SchemaExtension | undefined;
   readonly allowedOrigins: readonly string[];
   /** Whether requests must name a loopback host: where everyone is let in. */
   readonly isLoopbackOnly: boolean;
@@ -53,10 +57,12 @@ export interface GatewayServer {
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** Makes a gateway that does not listen yet. Throws where the resolver classes do not make a schema. */
+/** Makes a gateway that does not listen yet. Throws where the resolver classes, or the application's fields, do not make a schema. */
 export async function createGateway(options: GatewayServerOptions): Promise<GatewayServer> {
-  const schema = buildGatewaySchema(options);
-  const gateway = new Gateway({ ...options, schema });
+  const ours = buildGatewaySchema(options);
+  const extended = options.extension && extendGatewaySchema(ours, options.extension);
+  const schema = extended?.schema ?? ours;
+  const gateway = new Gateway({ ...options, schema, ownRoles: extended?.roles });
   const graphqlHttp = new GraphqlHttp(gateway, options);
   await graphqlHttp.start();
   return new HttpGateway({ options, gateway, graphqlHttp, sdl: printGatewaySchema(schema) });

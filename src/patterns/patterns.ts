@@ -1,5 +1,6 @@
 /** All patterns over one tenant's scope of the store. */
 import type { Clock } from '../core/clock';
+import type { EmbeddingProvider } from '../core/embedding';
 import type { Ids } from '../core/ids';
 import { reservedScope } from '../core/keyspace';
 import type { SecretSource } from '../core/secret';
@@ -13,11 +14,15 @@ import { Cache } from './cache';
 import type { CacheBudget, CacheLimits } from './cache-entries';
 import { Cluster } from './cluster';
 import { Counters } from './counter';
+import { Deduplication } from './deduplication';
 import { Elections } from './election';
+import { Events } from './event-stream';
 import { Inventory } from './inventory';
 import { InventoryExpiry } from './inventory-expiry';
 import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
+import { Recommendations } from './recommendation';
+import { SemanticSearch } from './semantic-search';
 import { Sessions } from './session';
 import { RateLimits } from './rate-limit';
 import { Tenants } from './tenant';
@@ -26,6 +31,7 @@ import { ApiKeys } from './tenant-keys';
 import type { ServerSecret } from './tenant-keys';
 import { TenantRemovals } from './tenant-removal';
 import type { RemovalProgress } from './tenant-removal';
+import { Vectors } from './vector';
 
 export interface PatternsDependencies {
   /** Scoped to one tenant. */
@@ -38,6 +44,10 @@ export interface PatternsDependencies {
   readonly ids: Ids;
   /** The server's secret as this tenant has it. */
   readonly secret: SecretSource;
+  /** Shared by all tenants of the process. */
+  readonly embeddings: EmbeddingProvider;
+  /** After so long an interaction counts half for recommendations. */
+  readonly tasteHalfLifeMs: number;
   /** Of the tenant's cache. */
   readonly cacheLimits?: CacheLimits | undefined;
   /** Shared by the caches of all tenants of the process. */
@@ -52,7 +62,11 @@ export interface Patterns {
   /** The same writes, and the cache refreshed. */
   readonly cachedKv: Pick<Kv, 'put' | 'delete'>;
   readonly counters: Counters;
+  readonly semanticSearch: SemanticSearch;
+  readonly recommendations: Recommendations;
+  readonly deduplication: Deduplication;
   readonly elections: Elections;
+  readonly events: Events;
   readonly inventory: Inventory;
   readonly reservations: Reservations;
   readonly rateLimits: RateLimits;
@@ -60,12 +74,14 @@ export interface Patterns {
   readonly requestLimits: RateLimits;
   readonly cluster: Cluster;
   readonly sessions: Sessions;
+  readonly vectors: Vectors;
   /** The lanes, for metrics. */
   readonly transact: Transact;
 }
 
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
   const { store: unnoticed, clock, ids, secret, cacheLimits, cacheBudget } = dependencies;
+  const { embeddings, tasteHalfLifeMs: halfLifeMs } = dependencies;
   const cache = new Cache({ store: unnoticed, clock, limits: cacheLimits, budget: cacheBudget });
   // Every write of every pattern passes here, so that none can forget the cache.
   const store = new NoticingStore(unnoticed, (written) => cache.noticed(written));
@@ -80,13 +96,18 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
       delete: (input) => cache.writing({ key: input.key }, () => kv.delete(input)),
     },
     counters: new Counters({ store, transact, clock, ids }),
+    semanticSearch: new SemanticSearch({ store, transact, clock, ids, embeddings }),
+    recommendations: new Recommendations({ store, transact, ids, embeddings, halfLifeMs }),
+    deduplication: new Deduplication({ store, transact, clock, ids, embeddings }),
     elections: new Elections({ store, transact, clock, ids }),
+    events: new Events({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
     reservations: new Reservations({ store, transact, ids, expiry }),
     rateLimits: new RateLimits({ store, transact }),
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
     sessions: new Sessions({ store, transact, clock, ids, secret }),
+    vectors: new Vectors({ store, transact, clock, ids }),
     transact,
   };
 }

@@ -37,6 +37,17 @@ export interface Settled<O> {
   readonly isReplay: boolean;
 }
 
+/**
+ * Rows of which whoever writes one writes the row `by` as well, which is never deleted: while that one stays as it was, so do they. They are
+ * read in every batch, and again where `by` was found to have moved since, and the commit checks `by` alone. For commands
+ * that look at more rows than a transaction has checks; a decision that looks at one looks at `by`. (Removing
+ * a row that decisions take for absent already is no writing.)
+ */
+export interface Covered {
+  readonly by: Buffer;
+  readonly rows: readonly Buffer[];
+}
+
 /** A command on its way. `O` is erased: a batch holds commands of several kinds. */
 export interface Job {
   /** Every row that the decision may see: records, guards and rows. */
@@ -45,6 +56,7 @@ export interface Job {
   readonly bareKeys: readonly Buffer[];
   /** Rows that the command makes under a key of its own: known to be absent. */
   readonly fresh: readonly Buffer[];
+  readonly covered: Covered | undefined;
   readonly decide: (view: View) => unknown;
   readonly mark: MarkIdentity | undefined;
   readonly encodeOutcome: (outcome: unknown) => Buffer;
@@ -81,6 +93,11 @@ export interface BatchEnd {
 /** Tries of one batch against writers of other gateways before its commands fail with CONTENTION. */
 export const batchTriesMax = 24;
 const retryBackoff = { baseMs: 1, capMs: 50 };
+/**
+ * So many tries follow each other at once. What a conflict brought is stale after any pause, while the writer that won goes on from
+ * what it has written: whoever always waited would always lose.
+ */
+const triesAtOnce = 4;
 
 /** A state of the store that was read after every command of the batch was queued. */
 interface Snapshot {
@@ -120,9 +137,16 @@ class Batch {
   readonly #state = new Map<string, Entry | undefined>();
   /** Rows whose values nobody looks at: read without them, and then of no use to others. */
   readonly #bare = new Set<string>();
+  /** Rows that are not checked, by the rows that are checked in their place. */
+  readonly #covered = new Map<string, Buffer>();
+  readonly #covering = new Set<string>();
+  /** When the covered rows were read. */
+  #coveredAsOf: Revision = 0;
   #snapshot: Snapshot | undefined;
   #live: readonly Job[];
   leftOver: readonly Job[] = [];
+  /** Left over so that the others win. */
+  readonly #spared: Job[] = [];
 
   constructor(jobs: readonly Job[], dependencies: BatchDependencies) {
     this.#live = jobs;
@@ -135,9 +159,21 @@ class Batch {
         this.#state.set(key.toString('latin1'), undefined);
       }
     }
+    for (const { covered } of jobs) if (covered) this.#cover(covered);
     if (this.#bare.size === 0) return;
     for (const { keys, bareKeys } of jobs) {
       for (const key of keys) if (!bareKeys.includes(key)) this.#bare.delete(key.toString('latin1'));
+    }
+  }
+
+  #cover({ by, rows }: Covered): void {
+    this.#covering.add(by.toString('latin1'));
+    for (const row of rows) {
+      const id = row.toString('latin1');
+      this.#covered.set(id, row);
+      this.#keys.set(id, row);
+      // Another command may have named it as one that it makes.
+      this.#state.delete(id);
     }
   }
 
@@ -147,7 +183,9 @@ class Batch {
     await this.#learn();
     let conflicts = 0;
     while (this.#live.length > 0 && conflicts < batchTriesMax) {
-      if (conflicts > 1) await clock.sleep(backoffDelayMs(conflicts - 1, retryBackoff, ids));
+      if (conflicts > 0 && conflicts % triesAtOnce === 0)
+        await clock.sleep(backoffDelayMs(conflicts / triesAtOnce, retryBackoff, ids));
+      if (this.#isCoverBroken()) await this.#readCovered();
       const decision = this.#decide();
       const outcome = await this.#confirm(decision);
       if (outcome.kind === 'committed') this.#conclude(decision, outcome);
@@ -155,10 +193,16 @@ class Batch {
       else {
         conflicts += 1;
         this.#learnFrom(decision.transaction, outcome);
+        // A small batch is decided and sent sooner than the next one of a writer that has many to go with it.
+        if (conflicts >= triesAtOnce) this.#spared.push(...this.#keepHalf());
       }
     }
     report({ commands, conflicts });
     if (this.#live.length === 0) return;
+    // Those that were spared have lost as often.
+    const spared = new Set(this.#spared);
+    this.#live = [...this.#live, ...spared];
+    this.leftOver = this.leftOver.filter((job) => !spared.has(job));
     throw new AppError(
       'CONTENTION',
       `other writers won ${batchTriesMax} times in a row: nothing was written, try again`,
@@ -181,7 +225,8 @@ class Batch {
     const mayKnow = time.estimateMs() > 0;
     for (const [id, key] of this.#keys) {
       if (this.#state.has(id)) continue;
-      const known = mayKnow && !this.#bare.has(id) ? memory.get(memoryScope + id, key) : undefined;
+      const isKept = mayKnow && !this.#bare.has(id) && !this.#covered.has(id);
+      const known = isKept ? memory.get(memoryScope + id, key) : undefined;
       if (known) this.#state.set(id, known.entry);
       else unknown.push(key);
     }
@@ -193,11 +238,27 @@ class Batch {
     time.heard(nowMs);
     for (const [index, id] of ids.entries()) this.#know(id, results[index]!.entries[0], revision);
     this.#snapshot = { keys: new Set(ids), revision, nowMs };
+    this.#coveredAsOf = revision;
+  }
+
+  /** Whether a row that covers others has moved since they were read. */
+  #isCoverBroken(): boolean {
+    for (const id of this.#covering) if ((this.#state.get(id)?.revision ?? 0) > this.#coveredAsOf) return true;
+    return false;
+  }
+
+  async #readCovered(): Promise<void> {
+    const { results, revision, nowMs } = await this.#dependencies.store.read(
+      Array.from(this.#covered.values(), (start) => ({ start })),
+    );
+    this.#dependencies.time.heard(nowMs);
+    for (const [index, id] of [...this.#covered.keys()].entries()) this.#know(id, results[index]!.entries[0], revision);
+    this.#coveredAsOf = revision;
   }
 
   #know(id: string, entry: Entry | undefined, asOf: Revision): void {
     this.#state.set(id, entry);
-    if (this.#bare.has(id)) return;
+    if (this.#bare.has(id) || this.#covered.has(id)) return;
     const { memory, memoryScope } = this.#dependencies;
     memory.set(memoryScope + id, { entry, asOf });
   }
@@ -220,7 +281,7 @@ class Batch {
 
   #decide(): Decision {
     const nowMs = this.#snapshot?.nowMs ?? this.#dependencies.time.estimateMs();
-    const overlay = new BatchOverlay(this.#state, nowMs);
+    const overlay = new BatchOverlay(this.#state, nowMs, this.#covered);
     const decided: Decided[] = [];
     const marked = new Set<string>();
     const leftOver: Job[] = [];
@@ -288,16 +349,24 @@ class Batch {
     }
   }
 
+  /** Leaves the second half over for another batch: those; of one command nothing. */
+  #keepHalf(): readonly Job[] {
+    const half = Math.ceil(this.#live.length / 2);
+    const left = this.#live.slice(half);
+    this.leftOver = [...left, ...this.leftOver];
+    this.#live = this.#live.slice(0, half);
+    return left;
+  }
+
   /**
    * A scope that is full of marks fails the commands that would add one; the others are decided again. Past a quota no command fails
    * for the sake of another: half of them go at a time, down to the one that does not fit.
    */
   #failFor(error: AppError): void {
     if (error.code === 'QUOTA_EXCEEDED') {
-      const half = Math.ceil(this.#live.length / 2);
-      if (half === this.#live.length) this.#live[0]!.fail(error);
-      else this.leftOver = [...this.#live.slice(half), ...this.leftOver];
-      this.#live = half === this.#live.length ? [] : this.#live.slice(0, half);
+      if (this.#keepHalf().length > 0) return;
+      this.#live[0]!.fail(error);
+      this.#live = [];
       return;
     }
     if (error.code !== 'OVERLOADED' || !this.#live.some((job) => job.mark)) throw error;

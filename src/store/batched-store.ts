@@ -12,6 +12,9 @@ import type {
   ReadConsistency,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -81,6 +84,10 @@ export class BatchedStore implements Store {
 
   watch(ranges: readonly KeyRange[], options?: WatchOptions): AsyncIterable<WatchBatch> {
     return this.#store.watch(ranges, options);
+  }
+
+  search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    return this.#store.search(request, options);
   }
 
   status(): Promise<StoreStatus> {

@@ -14,6 +14,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -108,6 +111,10 @@ export class GrpcStore implements Store {
     }
     const named = transactions.map((each) => (each.attemptId ? each : { ...each, attemptId: this.#nextAttemptId() }));
     return this.#perform({ kind: 'commit', transactions: named }, options?.signal).then(asCommit);
+  }
+
+  search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    return this.#perform({ kind: 'search', request }, options?.signal).then(asSearch);
   }
 
   status(): Promise<StoreStatus> {
@@ -329,6 +336,11 @@ function asRead(body: ReplyBody): ReadResult {
 function asCommit(body: ReplyBody): readonly CommitOutcome[] {
   if (body.kind === 'commit') return body.outcomes;
   throw mismatch('commit', body);
+}
+
+function asSearch(body: ReplyBody): SearchOutcome {
+  if (body.kind === 'search') return body.outcome;
+  throw mismatch('search', body);
 }
 
 function asStatus(body: ReplyBody): StoreStatus {

@@ -7,7 +7,7 @@
 import { storeLimits } from '../../proto/limits';
 import type { AppError } from '../core/errors';
 import type { Job } from './batch';
-import { Fifo } from './fifo';
+import { Fifo } from '../core/fifo';
 
 export interface Lane {
   readonly id: string;
@@ -104,7 +104,7 @@ function takeJobs(start: Lane): WaitingJob[] {
     for (let next = ready(lane); next?.kind === 'job' && !next.isSolo; next = ready(lane)) {
       const { job } = next;
       if (job.mark) marks += 1;
-      keys += job.keys.length;
+      keys += job.keys.length + (job.covered?.rows.length ?? 0);
       if (jobs.length > 0 && (jobs.length === jobsMax || marks > marksMax || keys > keysMax)) return jobs;
       jobs.push(takeOut(next));
       for (const other of next.lanes) reached.add(other);

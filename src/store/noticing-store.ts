@@ -8,6 +8,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Revision,
   Store,
   StoreStatus,
@@ -48,6 +51,10 @@ export class NoticingStore implements Store {
 
   watch(ranges: readonly KeyRange[], options?: WatchOptions): AsyncIterable<WatchBatch> {
     return this.#store.watch(ranges, options);
+  }
+
+  search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    return this.#store.search(request, options);
   }
 
   status(): Promise<StoreStatus> {

@@ -205,6 +205,7 @@ const operationOverheadBytes = 256;
 function bytesOf(body: OperationBody): number {
   let bytes = operationOverheadBytes;
   if (body.kind === 'read') bytes += body.ranges.length * 64;
+  if (body.kind === 'search') bytes += body.request.near.byteLength + (body.request.filter?.length ?? 0);
   if (body.kind !== 'commit') return bytes;
   for (const { checks, writes, marks } of body.transactions) {
     bytes += checks.length * 64;

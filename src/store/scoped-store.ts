@@ -4,7 +4,7 @@
  * end gets the prefix too. Prefixes come from `tenantScope`, none of which begins another, so that no key
  * of one scope can be named from another. A key that comes back without the prefix is a broken invariant.
  *
- * A scope may have a gate: a key outside of it that says whether the scope is open. Every commit checks it and every read
+ * A scope may have a gate: a key outside of it that says whether the scope is open. Every commit and every search checks it and every read
  * reads it in its own snapshot, so that a scope which was shut is shut in that very instant, on every gateway. It costs one
  * check a transaction and one point a read, and no trip.
  */
@@ -14,10 +14,16 @@ import type {
   Check,
   CommitOptions,
   CommitOutcome,
+  Conflict,
   Entry,
+  Failed,
   KeyRange,
+  KeySpan,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Revision,
   Store,
   StoreStatus,
@@ -81,6 +87,22 @@ export class ScopedStore implements Store {
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
     return endable((signal) => this.#watch(ranges, { ...options, signal }, signal), options.signal);
+  }
+
+  async search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    const { rows, stamps, checks, except } = request;
+    const scoped = {
+      ...request,
+      rows: this.#span(rows),
+      stamps: this.#span(stamps),
+      checks: this.#checks(checks),
+      ...(except && { except: this.#prefixed(except) }),
+    };
+    const outcome = await this.#run(() => this.#store.search(scoped, options));
+    if (outcome.kind === 'found') return { ...outcome, hits: outcome.hits.map((hit) => this.#outside(hit)) };
+    const seen = this.#conflict(outcome);
+    if (seen.kind === 'failed') throw seen.error;
+    return seen;
   }
 
   status(): Promise<StoreStatus> {
@@ -162,8 +184,16 @@ export class ScopedStore implements Store {
     return key.length === 0 ? key : this.#prefixed(key);
   }
 
+  #span({ start, end }: KeySpan): KeySpan {
+    return { start: this.#prefixed(start), end: this.#prefixed(end) };
+  }
+
   #outcome(outcome: CommitOutcome): CommitOutcome {
-    if (outcome.kind !== 'conflict') return outcome;
+    return outcome.kind === 'conflict' ? this.#conflict(outcome) : outcome;
+  }
+
+  /** Without the gate, or the refusal where that is what moved. */
+  #conflict(outcome: Conflict): Conflict | Failed {
     let { entries } = outcome;
     const gate = this.#gate;
     if (gate) {

@@ -11,6 +11,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Revision,
   Store,
   StoreStatus,
@@ -60,6 +63,10 @@ export class SharedWatchStore implements Store {
 
   commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
     return this.#store.commit(transactions, options);
+  }
+
+  search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    return this.#store.search(request, options);
   }
 
   status(): Promise<StoreStatus> {

@@ -9,6 +9,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -59,6 +62,10 @@ export class TenantStore implements Store {
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
     return endable((signal) => this.#watch(ranges, { ...options, signal }, signal), options.signal);
+  }
+
+  async search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    return (await this.#now()).search(request, options);
   }
 
   status(): Promise<StoreStatus> {

@@ -1,6 +1,6 @@
 /**
  * A Store that tells what its operations cost: to an observer (metrics) and to a tracer (OpenTelemetry spans store.read,
- * store.commit and store.watch). It changes nothing. With neither, there is nothing to wrap and the store itself is
+ * store.commit, store.search and store.watch). It changes nothing. With neither, there is nothing to wrap and the store itself is
  * given back.
  */
 import type { Span, Tracer } from '@opentelemetry/api';
@@ -10,6 +10,9 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -22,13 +25,13 @@ import type { FailureCode } from '../core/errors';
 import { toAppError } from '../core/errors';
 import { endable } from '../core/endable';
 
-export type StoreOperationName = 'read' | 'commit' | 'watch' | 'status';
+export type StoreOperationName = 'read' | 'commit' | 'search' | 'watch' | 'status';
 
 /** How large an operation was. */
 export interface StoreOperationSizes {
-  /** Ranges of a read or a watch, transactions of a commit. */
+  /** Ranges of a read or a watch, transactions of a commit, hits of a search. */
   readonly asked: number;
-  /** Entries of a read, changes of a watch, conflicts among the outcomes of a commit. */
+  /** Entries of a read, hits of a search, changes of a watch, conflicts among the outcomes of a commit. */
   readonly given: number;
 }
 
@@ -76,6 +79,19 @@ class TracedStore implements Store {
       const outcomes = await this.#store.commit(transactions, options);
       for (const outcome of outcomes) if (outcome.kind === 'conflict') measure.given += 1;
       return outcomes;
+    } catch (error) {
+      throw measure.failed(error);
+    } finally {
+      measure.end();
+    }
+  }
+
+  async search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
+    const measure = this.#begin('search', request.k);
+    try {
+      const outcome = await this.#store.search(request, options);
+      if (outcome.kind === 'found') measure.given = outcome.hits.length;
+      return outcome;
     } catch (error) {
       throw measure.failed(error);
     } finally {

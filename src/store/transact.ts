@@ -14,7 +14,7 @@ import { AppError } from '../core/errors';
 import type { FailureCode } from '../core/errors';
 import type { Ids } from '../core/ids';
 import { runBatch } from './batch';
-import type { BatchEnd, BatchReport, Job, Settled } from './batch';
+import type { BatchEnd, BatchReport, Covered, Job, Settled } from './batch';
 import { writeDirectly } from './direct-write';
 import type { DirectWrite, GuardMemory } from './direct-write';
 import type { LaneMemory } from './lane-memory';
@@ -39,10 +39,12 @@ export interface Command<O> {
   readonly rows?: readonly Buffer[];
   /** Rows that this command makes under a key that holds an id of its own: absent, so not read; no lane. */
   readonly fresh?: readonly Buffer[];
+  /** Rows that the check of another row stands for: see `Covered`. */
+  readonly covered?: Covered | undefined;
   /** Committed by itself, so that its change shows as a change of its own. */
   readonly isSolo?: boolean;
-  /** Of records and rows the decision looks at revisions alone: their values are not read. */
-  readonly keysOnly?: boolean;
+  /** Of records and rows, or of rows alone, the decision looks at revisions only: their values are not read. */
+  readonly keysOnly?: boolean | 'rows';
   /** Pure: decides on what the view shows, writes through it, may be called again. */
   readonly decide: (view: View) => O;
   readonly remembered?: Remembered<O> | undefined;
@@ -99,6 +101,7 @@ export class Transact {
       guards = [],
       rows = [],
       fresh = [],
+      covered,
       isSolo = false,
       keysOnly = false,
       decide,
@@ -108,8 +111,9 @@ export class Transact {
     return new Promise((resolve, reject) => {
       const job: Job = {
         keys: [...records, ...guards, ...rows],
-        bareKeys: keysOnly ? [...records, ...rows] : [],
+        bareKeys: keysOnly === 'rows' ? rows : keysOnly ? [...records, ...rows] : [],
         fresh,
+        covered,
         decide,
         mark,
         encodeOutcome: (outcome) => remembered!.encode(outcome as O),

@@ -71,6 +71,8 @@ const operationsMax = storeLimits.transactionOperationsMax - 1;
 export class BatchOverlay implements View {
   readonly nowMs: number;
   readonly #base: BaseState;
+  /** Rows for which the check of another row stands. */
+  readonly #covered: { has(id: string): boolean };
   readonly #touched = new Set<string>();
   readonly #pending = new Map<string, PendingRow>();
   readonly #marks: Mark[] = [];
@@ -86,9 +88,10 @@ export class BatchOverlay implements View {
     refusedUntilMs: Infinity,
   };
 
-  constructor(base: BaseState, nowMs: number) {
+  constructor(base: BaseState, nowMs: number, covered: { has(id: string): boolean } = new Set<string>()) {
     this.#base = base;
     this.nowMs = nowMs;
+    this.#covered = covered;
   }
 
   /**
@@ -135,7 +138,7 @@ export class BatchOverlay implements View {
 
   get(key: Buffer): Row | undefined {
     const id = this.#idOf(key);
-    this.#own.touched.add(id);
+    if (!this.#covered.has(id)) this.#own.touched.add(id);
     const pending = this.#own.pending.get(id) ?? this.#pending.get(id);
     if (pending) return pending.row;
     const entry = this.#base.get(id);

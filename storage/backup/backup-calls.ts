@@ -5,14 +5,16 @@ import type { Store } from '../../proto/store';
 import { toStatus } from '../../proto/wire-failure';
 import { AppError, toAppError } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
+import { requirePortable } from '../portable';
 import type { Portable } from '../portable';
 import type { BackupPart } from './backup-parts';
 import { exportData } from './export-data';
 import { importData } from './import-data';
+import type { Imported } from './import-data';
 import { decodePart, encodePart } from './part-message';
 
 export interface BackupCallsOptions {
-  readonly store: Store & Portable;
+  readonly store: Store & Partial<Portable>;
   readonly ids: Ids;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
@@ -26,12 +28,20 @@ export function backupCalls(options: BackupCallsOptions): {
   return {
     export: (call) => void serveExport(call, options),
     import: (call, answer) => {
-      importData(options.store, received(call, options.stopping), { isAlone: false }).then(
+      importServed(call, options).then(
         (imported) => answer(null, importResultCodec.encode(imported)),
         (error: unknown) => answer(toStatus(toAppError(error))),
       );
     },
   };
+}
+
+async function importServed(
+  call: ServerReadableStream<Buffer, Buffer>,
+  { store, stopping }: BackupCallsOptions,
+): Promise<Imported> {
+  const { engine } = await store.status();
+  return importData(requirePortable(store, engine), received(call, stopping), { isAlone: false });
 }
 
 async function serveExport(
@@ -40,7 +50,9 @@ async function serveExport(
 ): Promise<void> {
   try {
     const { tenantId } = exportRequestCodec.decode(call.request);
-    for await (const part of exportData(store, { tenantId: tenantId ?? undefined }, ids)) {
+    const { engine } = await store.status();
+    const portable = requirePortable(store, engine);
+    for await (const part of exportData(portable, { tenantId: tenantId ?? undefined }, ids)) {
       if (stopping.aborted) throw new AppError('UNAVAILABLE', 'storage is stopping');
       if (call.cancelled) return;
       if (!call.write(encodePart(part))) await drained(call, stopping);

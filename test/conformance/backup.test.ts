@@ -17,7 +17,7 @@ import { revisionsSkipped } from '../../storage/backup/import-steps';
 import { makeMemoryEngine } from '../../storage/engines/memory';
 import { LocalStore } from '../../storage/local-store';
 import { openStore } from '../../storage/open';
-import { everyKey } from '../../storage/portable';
+import { everyKey, requirePortable } from '../../storage/portable';
 import type { Portable } from '../../storage/portable';
 import { encode } from '../../src/patterns/tenant-decisions';
 
@@ -39,7 +39,10 @@ async function open(engine: 'lmdb' | 'memory', clock = new ManualClock(startMs))
   const store =
     engine === 'memory'
       ? new LocalStore({ engine: makeMemoryEngine({ storeId: `memory-${(opened += 1)}` }), clock })
-      : await openStore({ engine, directory: join(directory, `data-${(opened += 1)}`), clock, ids: systemIds });
+      : requirePortable(
+          await openStore({ engine, directory: join(directory, `data-${(opened += 1)}`), clock, ids: systemIds }),
+          engine,
+        );
   stores.push(store);
   return store;
 }

@@ -22,7 +22,7 @@ import { ServedStore, whenReady } from '../support/served-store';
 import { TinyStore } from '../support/tiny-store';
 
 const limits = { messageBytesMax: 0, readRangesMax: 0, commitTransactionsMax: 0 };
-const hello: Hello = { major: 1, minor: 0, storeId: '', engine: '', limits, revision: 0 };
+const hello: Hello = { major: 1, minor: 1, storeId: '', engine: '', limits, revision: 0 };
 
 let directory: string;
 beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'norigate-'))));
@@ -188,7 +188,7 @@ describe('sessions', () => {
     const { messageBytesMax, readRangesMax, commitTransactionsMax } = storeLimits;
     const expected = {
       major: 1,
-      minor: 0,
+      minor: 1,
       storeId: 'tiny',
       engine: 'tiny',
       revision: 0,

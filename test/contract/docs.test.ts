@@ -1,8 +1,8 @@
 /** The documents say what the code does: every table is held against the thing that it is about, in both directions. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { DocumentNode } from 'graphql';
-import { parse, validate } from 'graphql';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
+import { extendSchema, parse, validate } from 'graphql';
 import { limits, storeLimits } from '../../proto/limits';
 import { ErrorCode } from '../../schema/common';
 import { settings } from '../../src/config';
@@ -220,14 +220,20 @@ describe('links', () => {
 });
 
 /** Why a GraphQL block of a page cannot be run. */
-function documentFaults(text: string): string[] {
+function documentFaults(text: string, schema = builtSchema()): string[] {
   let document: DocumentNode;
   try {
     document = parse(text);
   } catch (error) {
     return [(error as Error).message];
   }
-  return validate(builtSchema(), document).map(({ message }) => message);
+  return validate(schema, document).map(({ message }) => message);
+}
+
+/** What the page's documents are for: our schema, with the fields of the application that the page shows. */
+function schemaOf(page: string): GraphQLSchema {
+  const [, typeDefs] = /^const typeDefs = `([^`]*)`/m.exec(textOf(page)) ?? [];
+  return typeDefs === undefined ? builtSchema() : extendSchema(builtSchema(), parse(typeDefs));
 }
 
 describe('GraphQL in the pages', () => {
@@ -235,7 +241,7 @@ describe('GraphQL in the pages', () => {
     const blocks = pages.flatMap((page) =>
       fencesOf(textOf(page))
         .filter(({ language }) => language === 'graphql')
-        .map(({ text, line }) => ({ at: `${page}:${line}`, faults: documentFaults(text) })),
+        .map(({ text, line }) => ({ at: `${page}:${line}`, faults: documentFaults(text, schemaOf(page)) })),
     );
     expect(blocks.length).toBeGreaterThan(5);
     expect(blocks.filter(({ faults }) => faults.length > 0)).toEqual([]);

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { ensureBuilt, startProgram, temporaryDirectory } from '../e2e/support/program';
+import { ensureBuilt, startApplication, startProgram, temporaryDirectory } from '../e2e/support/program';
 import type { Program } from '../e2e/support/program';
 import { examplesOf, expectation, linePattern } from './support/examples';
 import type { Example } from './support/examples';
@@ -22,6 +22,9 @@ const withExamples = pages
   .map((page) => ({ page, examples: examplesOf(readText(page)).filter(isRun) }))
   .filter(({ examples }) => examples.length > 0);
 
+/** Pages about an application of their own, which they show to the letter. */
+const applications: Readonly<Record<string, string>> = { 'docs/applications.md': 'examples/page-views/main.mjs' };
+
 /** One run of a page: its program, which the page may kill and start again. */
 class Reading {
   #program: Program;
@@ -33,8 +36,10 @@ class Reading {
     this.#directory = directory;
   }
 
-  static async begin(directory: string): Promise<Reading> {
-    return new Reading(await startProgram(directory).ready(), directory);
+  static async begin(directory: string, page: string): Promise<Reading> {
+    const application = applications[page];
+    const program = application === undefined ? startProgram(directory) : startApplication(application, directory);
+    return new Reading(await program.ready(), directory);
   }
 
   async follow(example: Example): Promise<void> {
@@ -119,13 +124,18 @@ describe('the examples', () => {
     expect(withExamples.map(({ page }) => page)).toEqual(
       expect.arrayContaining([
         'README.md',
+        'docs/applications.md',
         'docs/counters.md',
+        'docs/deduplication.md',
         'docs/elections.md',
+        'docs/events.md',
         'docs/graphql.md',
         'docs/inventory.md',
         'docs/key-value.md',
         'docs/cache.md',
         'docs/rate-limits.md',
+        'docs/recommendations.md',
+        'docs/semantic-search.md',
         'docs/subscriptions.md',
         'docs/tenants.md',
       ]),
@@ -134,15 +144,26 @@ describe('the examples', () => {
 
   it.each(withExamples)(
     'of $page do what the page says',
-    async ({ examples }) => {
+    async ({ page, examples }) => {
       const directory = await temporaryDirectory();
       cleanUps.push(directory.remove);
-      const reading = await Reading.begin(directory.path);
+      const reading = await Reading.begin(directory.path, page);
       cleanUps.push(() => reading.end());
       for (const example of examples) await reading.follow(example);
     },
     minute,
   );
+});
+
+describe('applications', () => {
+  const shown = [
+    ...Object.entries(applications),
+    ['docs/applications.md', 'examples/bank-account/account.mjs'],
+  ] as const;
+
+  it.each(shown)('%s shows %s as it is', (page, file) => {
+    expect(readText(page)).toContain(`\`\`\`js\n${readText(file)}\`\`\``);
+  });
 });
 
 describe('the reader of examples', () => {

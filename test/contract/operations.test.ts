@@ -22,15 +22,11 @@ import { endProgram } from './support/running-program';
 type Json = Readonly<Record<string, unknown>>;
 
 const minute = 60_000;
-const notYet = 'of a pattern that is not built yet';
 const fault = 'of a fault, which the tests of faults bring about';
 const ofRequests = 'of a request that is no valid document, which the tests of the gateway send';
 
 /** What no document reaches on a healthy server with one member, and why. What is reached must leave this list. */
 const unreachable: Readonly<Record<string, string>> = {
-  'ErrorCode.WRONG_EXPECTED_VERSION': notYet,
-  'ErrorCode.DUPLICATE_EVENTS': notYet,
-  'ErrorCode.DIMENSION_MISMATCH': notYet,
   'ErrorCode.QUOTA_EXCEEDED': 'needs a tenant that is full, which the tests of tenants fill',
   'ErrorCode.RATE_LIMITED': 'needs a gateway that limits its requests',
   'ErrorCode.UNAUTHENTICATED': 'depends on headers, not on the document',
@@ -74,9 +70,80 @@ const lost = { __typename: 'LeadershipLost', code: 'LEADERSHIP_LOST', retryable:
 const fenced = (input: Json, token = 1): Json => ({ input: { ...input, fence: { election: 'chair', token } } });
 const behind = { __typename: 'Fenced', code: 'FENCED', election: 'chair', token: 1, currentToken: 2 };
 
+const wrongVersion = { __typename: 'WrongExpectedVersion', code: 'WRONG_EXPECTED_VERSION', retryable: false };
+const duplicate = { __typename: 'DuplicateEvents', code: 'DUPLICATE_EVENTS', retryable: false };
+const append = (input: Json): Json => ({ input: { streamId: 'account-1', ...input } });
+const noted = (eventId: string): Json => ({ eventId, type: 'Noted', data: {}, metadata: null });
+const fox = 'The quick brown fox jumps over the lazy dog.';
+
 /** In this order, in a tenant that has nothing yet. */
 const scenario: readonly Step[] = [
   { name: 'ClusterNow' },
+  // Meaning.
+  { name: 'IndexDocuments', answers: { indexDocuments: { indexed: 3 } } },
+  { name: 'IndexOnce' },
+  {
+    name: 'IndexOnce',
+    variables: { input: { documents: [{ id: 'n', title: 'T', content: 'C' }], idempotencyKey: 'upload-1' } },
+    fails: 'IDEMPOTENCY_KEY_REUSED',
+  },
+  { name: 'IndexDocuments', variables: { input: { documents: [] } }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'SearchDocuments',
+    answers: {
+      semanticSearch: { hits: [{ document: { documentId: 'doc2' } }, { document: { documentId: 'doc1' } }, {}] },
+    },
+  },
+  {
+    name: 'SearchDocuments',
+    variables: { query: 'baking', collection: 'documents', first: 1, filter: { topic: 'ai' }, minScore: -1 },
+    answers: { semanticSearch: { hits: [{ document: { metadata: { topic: 'ai' } } }] } },
+  },
+  { name: 'SearchDocuments', variables: { query: 'bread', minScore: 0.99 }, answers: { semanticSearch: { hits: [] } } },
+  {
+    name: 'OneDocument',
+    answers: { document: { collection: 'documents', title: 'Introduction to Machine Learning' } },
+    keeps: { document: 'document.id' },
+  },
+  { name: 'AnyNode', variables: { id: 'kept:document' }, answers: { node: { __typename: 'Document' } } },
+  { name: 'DeleteDocument', answers: { deleteDocument: true } },
+  { name: 'DeleteDocument', answers: { deleteDocument: false } },
+  { name: 'OneDocument', variables: { id: 'doc3' }, answers: { document: null } },
+  { name: 'IndexProducts', answers: { indexProducts: { indexed: 4 } } },
+  { name: 'IndexProductsOnce', answers: { indexProducts: { products: [{ description: '', category: '' }] } } },
+  { name: 'OneProduct', answers: { product: { name: 'Running Shoes' } }, keeps: { product: 'product.id' } },
+  { name: 'AnyNode', variables: { id: 'kept:product' }, answers: { node: { __typename: 'Product' } } },
+  { name: 'Recommendations', variables: { userId: 'nobody' }, answers: { recommendations: [] } },
+  { name: 'RecordView', answers: { recordInteraction: { interactions: 1 } } },
+  { name: 'RecordPurchase', answers: { recordInteraction: { interactions: 2 } } },
+  { name: 'RecordPurchase', answers: { recordInteraction: { interactions: 2 } } },
+  {
+    name: 'RecordView',
+    variables: { input: { userId: 'u', productId: 'gone' } },
+    answers: { recordInteraction: missing },
+  },
+  { name: 'Recommendations', answers: { recommendations: [{ product: { productId: 'prod3' } }, {}, {}] } },
+  {
+    name: 'Recommendations',
+    variables: { category: 'Footwear', excludeSeen: false },
+    answers: { recommendations: [{ product: { productId: 'prod2' } }, { product: { productId: 'prod1' } }] },
+  },
+  { name: 'SimilarProducts', answers: { similarProducts: [{ product: { productId: 'prod2' } }, {}, {}] } },
+  { name: 'SimilarProducts', variables: { productId: 'gone' }, fails: 'NOT_FOUND' },
+  { name: 'DeleteProduct', answers: { deleteProduct: true } },
+  { name: 'CheckDocument', answers: { checkAndStoreDocument: { stored: true, similarity: 0, method: null } } },
+  {
+    name: 'CheckNearDuplicate',
+    answers: { checkAndStoreDocument: { isDuplicate: true, duplicateOf: 'doc1', method: 'SEMANTIC', stored: false } },
+  },
+  {
+    name: 'CheckDocument',
+    variables: { input: { id: 'other', content: fox.toUpperCase() } },
+    answers: { checkAndStoreDocument: { duplicateOf: 'doc1', method: 'EXACT', similarity: 1 } },
+  },
+  { name: 'CheckOther', answers: { checkAndStoreDocument: { isDuplicate: false, stored: true } } },
+  { name: 'CheckOther', variables: { input: { id: 'x', content: 'x', threshold: 0 } }, fails: 'BAD_USER_INPUT' },
+  { name: 'RemoveFingerprint', answers: { removeFingerprint: true } },
   // Keys and values.
   { name: 'PutValue', variables: { input: { key: key('a'), value: { json: { a: [1, null] } } } } },
   { name: 'PutValue', variables: { input: { key: key('b'), value: value('b') } } },
@@ -492,6 +559,108 @@ const scenario: readonly Step[] = [
     answers: { node: { __typename: 'InventoryItem', id: 'kept:cup' } },
   },
   { name: 'AnyNode', variables: { id: 'kept:firstNode' }, answers: { node: { __typename: 'Reservation' } } },
+  // Event streams.
+  {
+    name: 'Append',
+    answers: {
+      appendEvents: {
+        __typename: 'AppendEventsSuccess',
+        stream: { streamId: 'account-1', version: 2 },
+        events: [
+          { eventId: 'opened', type: 'AccountOpened', data: { owner: 'Ada' }, metadata: {}, version: 1 },
+          { eventId: 'paid-in-1', data: { amount: 100 }, metadata: { by: 'Ada' }, version: 2 },
+        ],
+      },
+    },
+    keeps: { event: 'appendEvents.events.0.id', stream: 'appendEvents.stream.id' },
+  },
+  {
+    name: 'Append',
+    answers: { appendEvents: { stream: { version: 2 }, events: [{ id: 'kept:event' }, { version: 2 }] } },
+  },
+  {
+    name: 'Append',
+    variables: append({ events: [noted('paid-in-1'), noted('paid-in-2')] }),
+    answers: { appendEvents: { ...duplicate, existing: [{ eventId: 'paid-in-1', version: 2 }] } },
+  },
+  {
+    name: 'AppendToVersion',
+    variables: append({ events: [noted('paid-in-2')], expectedVersion: 1, idempotencyKey: 'late' }),
+    answers: { appendEvents: { ...wrongVersion, expectedVersion: 1, actualVersion: 2, missing: [{ version: 2 }] } },
+  },
+  {
+    name: 'AppendToVersion',
+    variables: append({ events: [noted('x')], fence: { election: 'chair', token: 1 } }),
+    answers: { appendEvents: behind },
+  },
+  {
+    name: 'AppendToVersion',
+    variables: append({ events: [], expectedVersion: 2 }),
+    fails: 'BAD_USER_INPUT',
+  },
+  {
+    name: 'SaveSnapshot',
+    variables: { input: { streamId: 'account-1', version: 2, state: { balance: 100 } } },
+    answers: { saveSnapshot: { __typename: 'Snapshot', version: 2, state: { balance: 100 } } },
+  },
+  {
+    name: 'SaveSnapshot',
+    variables: { input: { streamId: 'nowhere', version: 1, state: {} } },
+    answers: { saveSnapshot: missing },
+  },
+  {
+    name: 'Account',
+    variables: { first: 1 },
+    answers: {
+      eventStream: {
+        id: 'kept:stream',
+        events: { nodes: [{ eventId: 'opened' }], pageInfo: { hasNextPage: true } },
+        snapshot: { version: 2 },
+      },
+    },
+    keeps: { behindOpened: 'eventStream.events.pageInfo.endCursor' },
+  },
+  {
+    name: 'Account',
+    variables: { after: 'kept:behindOpened', afterVersion: 0 },
+    answers: { eventStream: { events: { nodes: [{ eventId: 'paid-in-1' }], pageInfo: { hasPreviousPage: true } } } },
+  },
+  { name: 'Account', variables: { id: 'nowhere' }, answers: { eventStream: null } },
+  {
+    name: 'NewestEvents',
+    variables: { last: 1 },
+    answers: { eventStream: { events: { nodes: [{ version: 2 }], pageInfo: { hasPreviousPage: true } } } },
+  },
+  {
+    name: 'AllEvents',
+    variables: { types: ['AccountOpened'], streamPrefix: 'account-1' },
+    answers: { allEvents: { nodes: [{ eventId: 'opened' }], pageInfo: { hasNextPage: false } } },
+    keeps: { behindFirst: 'allEvents.edges.0.cursor' },
+  },
+  { name: 'AllEvents', variables: { types: [] }, fails: 'BAD_USER_INPUT' },
+  { name: 'ListStreams', answers: { eventStreams: { nodes: [{ streamId: 'account-1' }] } } },
+  { name: 'AnyNode', variables: { id: 'kept:event' }, answers: { node: { __typename: 'Event' } } },
+  { name: 'AnyNode', variables: { id: 'kept:stream' }, answers: { node: { __typename: 'EventStream' } } },
+  {
+    name: 'DeleteStream',
+    variables: { input: { streamId: 'account-1', expectedVersion: 1 } },
+    answers: { deleteEventStream: { ...wrongVersion, actualVersion: 2 } },
+  },
+  {
+    name: 'Append',
+    variables: { input: { streamId: 'account-3', events: [{ type: 'AccountOpened', data: 1 }] } },
+    answers: { appendEvents: { __typename: 'AppendEventsSuccess', stream: { version: 1 } } },
+  },
+  {
+    name: 'DeleteStream',
+    variables: { input: { streamId: 'account-3' } },
+    answers: { deleteEventStream: { __typename: 'EventStream', version: 1 } },
+  },
+  {
+    name: 'DeleteStream',
+    variables: { input: { streamId: 'nowhere' } },
+    answers: { deleteEventStream: missing },
+  },
   // Rate limits.
   {
     name: 'CheckLimit',
@@ -568,6 +737,118 @@ const scenario: readonly Step[] = [
   { name: 'CacheNow', answers: { cacheStats: { size: 0, maxSize: 10_000, ttlMs: 60_000 } } },
   { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: true } },
   { name: 'CacheDelete', variables: { key: key('cached') }, answers: { cacheDelete: false } },
+  // Vectors.
+  {
+    name: 'MakeVectorIndex',
+    variables: {
+      input: { namespace: 'v', dimensions: 2, distance: 'COSINE', indexType: 'BRUTE_FORCE', idempotencyKey: 'v' },
+    },
+    answers: {
+      vectorCreateIndex: { __typename: 'VectorIndex', distance: 'COSINE', indexType: 'BRUTE_FORCE', size: 0 },
+    },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'v', dimensions: 3 } },
+    answers: { vectorCreateIndex: { __typename: 'AlreadyExists', code: 'ALREADY_EXISTS', retryable: false } },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'w', dimensions: 1, distance: 'INNER_PRODUCT', indexType: 'HNSW' } },
+    answers: { vectorCreateIndex: { distance: 'INNER_PRODUCT', indexType: 'HNSW' } },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'x', dimensions: 1, distance: 'EUCLIDEAN' } },
+    answers: { vectorCreateIndex: { distance: 'EUCLIDEAN' } },
+  },
+  {
+    name: 'MakeVectorIndex',
+    variables: { input: { namespace: 'y', dimensions: 0 } },
+    fails: 'BAD_USER_INPUT',
+  },
+  {
+    name: 'PutVectors',
+    variables: {
+      input: {
+        namespace: 'v',
+        vectors: [
+          { id: 'a', vector: [1, 0], metadata: { group: 1 } },
+          { id: 'b', vector: [0, 1] },
+        ],
+        idempotencyKey: 'v',
+      },
+    },
+    answers: { vectorInsert: { __typename: 'VectorInsertSuccess', inserted: 2, updated: 0 } },
+  },
+  {
+    name: 'PutVectors',
+    variables: { input: { namespace: 'v', vectors: [{ id: 'a', vector: [1] }] } },
+    answers: {
+      vectorInsert: {
+        __typename: 'DimensionMismatch',
+        code: 'DIMENSION_MISMATCH',
+        retryable: false,
+        expected: 2,
+        actual: 1,
+      },
+    },
+  },
+  {
+    name: 'PutVectors',
+    variables: { input: { namespace: 'missing', vectors: [{ id: 'a', vector: [1] }] } },
+    answers: { vectorInsert: missing },
+  },
+  {
+    name: 'NearVector',
+    variables: { namespace: 'v', near: { vector: [2, 0] }, consistency: 'STRONG' },
+    answers: {
+      vectorSearch: {
+        matches: [
+          { id: 'a', distance: 0, vector: [1, 0], metadata: { group: 1 } },
+          { id: 'b', distance: 1, metadata: null },
+        ],
+      },
+    },
+  },
+  {
+    name: 'NearVector',
+    variables: { namespace: 'v', near: { id: 'a' }, k: 1, consistency: 'EVENTUAL' },
+    answers: { vectorSearch: { matches: [{ id: 'b' }] } },
+  },
+  {
+    name: 'NearStored',
+    variables: { namespace: 'v', near: { id: 'b' }, filter: { group: 1 } },
+    answers: { vectorSearch: { matches: [{ id: 'a', distance: 1 }] } },
+  },
+  { name: 'NearStored', variables: { namespace: 'v', near: { id: 'c' } }, fails: 'NOT_FOUND' },
+  { name: 'NearVector', variables: { namespace: 'v', near: { vector: [1] } }, fails: 'DIMENSION_MISMATCH' },
+  { name: 'NearVector', variables: { namespace: 'v', near: { vector: [1, 0] }, k: 0 }, fails: 'BAD_USER_INPUT' },
+  {
+    name: 'OneVector',
+    variables: { namespace: 'v', id: 'a' },
+    answers: { vectorGet: { id: 'a', vector: [1, 0], metadata: { group: 1 } } },
+  },
+  { name: 'OneVector', variables: { namespace: 'v', id: 'c' }, answers: { vectorGet: null } },
+  { name: 'OneVectorIndex', variables: { namespace: 'v' }, answers: { vectorIndex: { dimensions: 2, size: 2 } } },
+  { name: 'OneVectorIndex', variables: { namespace: 'missing' }, answers: { vectorIndex: null } },
+  {
+    name: 'ListVectorIndexes',
+    answers: { vectorIndexes: [{ namespace: 'v', size: 2 }, { namespace: 'w', size: 0 }, { namespace: 'x' }] },
+  },
+  {
+    name: 'RemoveVector',
+    variables: { input: { namespace: 'v', id: 'a', idempotencyKey: 'v' } },
+    answers: { vectorDelete: true },
+  },
+  { name: 'RemoveVector', variables: { input: { namespace: 'v', id: 'a' } }, answers: { vectorDelete: false } },
+  {
+    name: 'DropVectorIndex',
+    variables: { input: { namespace: 'v', idempotencyKey: 'v' } },
+    answers: { vectorDropIndex: true },
+  },
+  { name: 'DropVectorIndex', variables: { input: { namespace: 'v' } }, answers: { vectorDropIndex: false } },
+  { name: 'NearVector', variables: { namespace: 'v', near: { vector: [2, 0] } }, fails: 'NOT_FOUND' },
   // Tenants, which are the same for all callers: those of an earlier run go first.
   { name: 'EndTenant', variables: { id: 'shop' } },
   {
@@ -677,6 +958,24 @@ const subscriptions: readonly {
     variables: { election: 'seat', candidateId: 'c', leaseMs: 60_000 },
     meanwhile: [],
     sees: [{ campaign: { isLeader: true, leadership: { fencingToken: 1 }, leader: { candidateId: 'c' } } }],
+  },
+  {
+    name: 'FollowAccount',
+    variables: { streamId: 'account-1', afterVersion: 1 },
+    meanwhile: [],
+    sees: [
+      { events: { event: { eventId: 'paid-in-1', version: 2 }, caughtUp: false } },
+      { events: { event: null, caughtUp: true } },
+    ],
+  },
+  {
+    name: 'FollowAll',
+    variables: { after: 'kept:behindFirst', types: ['AccountOpened', 'MoneyDeposited'], streamPrefix: 'account-1' },
+    meanwhile: [],
+    sees: [
+      { allEvents: { event: { streamId: 'account-1', eventId: 'paid-in-1' }, caughtUp: false } },
+      { allEvents: { event: null, caughtUp: true } },
+    ],
   },
   {
     name: 'WatchStock',
@@ -821,6 +1120,8 @@ describe('the operations of schema/operations/', () => {
       ['ListCounters', 'counters', {}],
       ['SessionsOfUser', 'sessionsOfUser', { userId: 'pat' }],
       ['ListStock', 'inventoryItems', {}],
+      ['ListStreams', 'eventStreams', {}],
+      ['AllEvents', 'allEvents', {}],
       ['ListTenants', 'tenants', {}],
     ] as const) {
       const operation = operationNamed(name);
@@ -837,7 +1138,8 @@ describe('the operations of schema/operations/', () => {
 
   it.each(subscriptions)(
     '$name sends what it should',
-    async ({ name, variables, meanwhile, sees }) => {
+    async ({ name, variables: wanted, meanwhile, sees }) => {
+      const variables = filled(wanted);
       const operation = operationNamed(name);
       const document = withTypeNames(schema, operation.document);
       const given = givenVariables(operation, variables);

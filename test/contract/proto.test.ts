@@ -83,7 +83,7 @@ describe.each(Object.keys(decoders))('a %s', (name) => {
   it('is refused with a member of an enumeration that we do not know, the never sent one included', () => {
     for (const path of paths((field) => field.resolvedType instanceof protobuf.Enum)) {
       const field = path.join('.');
-      const isDefault = field.endsWith('consistency');
+      const isDefault = field.endsWith('read.consistency');
       for (const value of isDefault ? [99] : [0, 99]) {
         const message = encodeRaw(name, sampleMessage(type, path, value));
         expect(() => decode(message)).toThrow(`${value} is not known`);
@@ -147,6 +147,23 @@ describe('what we send', () => {
     ...(['linearizable', 'lease', 'stale'] as const).map((consistency, index) => ({
       id: 2 + index,
       body: { kind: 'read' as const, ranges: [], consistency },
+    })),
+    ...(['cosine', 'euclidean', 'innerProduct'] as const).map((distance, index) => ({
+      id: 5 + index,
+      body: {
+        kind: 'search' as const,
+        request: {
+          rows: { start: key, end: key },
+          stamps: { start: key, end: key },
+          checks: [],
+          distance,
+          isExact: false,
+          near: Float32Array.of(1),
+          k: 1,
+          consistency: index === 0 ? ('strong' as const) : ('eventual' as const),
+          withVectors: false,
+        },
+      },
     })),
   ];
   const nodes = (['leader', 'follower', 'unreachable'] as const).map((role) => ({ id: role, address: '', role }));

@@ -1,7 +1,18 @@
 import protobuf from 'protobufjs';
 import { judgeClient, faultOfServer } from '../../proto/protocol';
 import { storeLimits } from '../../proto/limits';
-import type { Change, CommitOutcome, Entry, KeyRange, MarkEntry, Transaction, Write } from '../../proto/store';
+import type {
+  Change,
+  CommitOutcome,
+  Conflict,
+  Entry,
+  KeyRange,
+  MarkEntry,
+  SearchHit,
+  SearchRequest,
+  Transaction,
+  Write,
+} from '../../proto/store';
 import {
   Gatherer,
   decodeClientMessage,
@@ -62,18 +73,26 @@ function makeRandom(seed: number) {
     chance()
       ? { kind: 'delete', key: bytes(), history: history() }
       : { kind: 'put', key: bytes(), value: bytes(), history: history(), ...(chance() && { ttlMs: number() }) };
+  const check = () => ({ key: bytes(), revision: number() });
   const transaction = (): Transaction => ({
-    checks: list(() => ({ key: bytes(), revision: number() })),
+    checks: list(check),
     writes: list(write),
     ...(chance() && { marks: [{ key: bytes(), value: bytes() }] }),
     ...(chance() && { validUntilMs: number() }),
     ...(chance() && { scope: bytes() }),
     ...(chance() && { attemptId: ids.bytes(16) }),
   });
+  const conflict = (): Conflict => ({
+    kind: 'conflict',
+    entries: list(entry),
+    marks: list(mark),
+    revision: number(),
+    nowMs: number(),
+  });
   const outcome = (): CommitOutcome =>
     pick<() => CommitOutcome>(
       () => ({ kind: 'committed', revision: number(), nowMs: number() }),
-      () => ({ kind: 'conflict', entries: list(entry), marks: list(mark), revision: number(), nowMs: number() }),
+      conflict,
       () => ({ kind: 'failed', error: error() }),
     )();
   const change = (): Change => ({
@@ -83,11 +102,27 @@ function makeRandom(seed: number) {
     value: chance() ? bytes() : undefined,
     expiresAtMs: number(),
   });
+  const span = () => ({ start: bytes(), end: bytes() });
+  const search = (): SearchRequest => ({
+    rows: span(),
+    stamps: span(),
+    checks: list(check),
+    distance: pick('cosine' as const, 'euclidean' as const, 'innerProduct' as const),
+    isExact: chance(),
+    near: Float32Array.from(list(() => whole(2 ** 24) / 256)),
+    k: whole(2 ** 32),
+    ...(chance() && { filter: text() }),
+    ...(chance() && { except: bytes() }),
+    consistency: pick('strong' as const, 'eventual' as const),
+    withVectors: chance(),
+  });
+  const hit = (): SearchHit => ({ key: bytes(), value: bytes(), revision: number(), distance: whole(2 ** 24) / 256 });
   const operation = (): Operation => ({
     id: whole(2 ** 32),
     body: pick<() => Operation['body']>(
       () => ({ kind: 'read', ranges: list(range), consistency: pick(undefined, 'linearizable', 'lease', 'stale') }),
       () => ({ kind: 'commit', transactions: list(transaction) }),
+      () => ({ kind: 'search', request: search() }),
       () => ({ kind: 'status' }),
     )(),
   });
@@ -108,6 +143,8 @@ function makeRandom(seed: number) {
         },
       }),
       () => ({ kind: 'commit', outcomes: list(outcome) }),
+      () => ({ kind: 'search', outcome: { kind: 'found', hits: list(hit), revision: number() } }),
+      () => ({ kind: 'search', outcome: conflict() }),
       () => ({
         kind: 'status',
         status: {
@@ -280,8 +317,8 @@ describe('messages that are not right', () => {
 
   test('an operation or a reply of no known kind is refused', () => {
     const message = Buffer.from(protobuf.Writer.create().uint32(18).bytes(Buffer.of(8, 1)).finish());
-    expect(() => decodeClientMessage(message)).toThrow('none of read, commit, status');
-    expect(() => decodeServerMessage(message)).toThrow('none of read, commit, status, failure');
+    expect(() => decodeClientMessage(message)).toThrow('none of read, commit, search, status');
+    expect(() => decodeServerMessage(message)).toThrow('none of read, commit, search, status, failure');
   });
 
   test('a number from 2^53 on is refused', () => {

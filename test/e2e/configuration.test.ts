@@ -53,8 +53,28 @@ describe('configuration', () => {
     expect(faultsOf({ NORIGATE_COMPLETELY_DIFFERENT_THING: '1' })[0]).toContain('norigate --help');
   });
 
-  it('refuses what is not there yet, and says so', () => {
-    expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })[0]).toContain('the etcd engine is not part of this version yet');
+  it('wants what etcd needs, and reads its members', () => {
+    expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })).toEqual([
+      'NORIGATE_ETCD_ENDPOINTS must be set where NORIGATE_ENGINE is etcd.',
+      'NORIGATE_SECRET must be set where NORIGATE_ENGINE is etcd.',
+    ]);
+    const needed = { NORIGATE_ENGINE: 'etcd', NORIGATE_SECRET: 'x'.repeat(32) };
+    const endpoints = (NORIGATE_ETCD_ENDPOINTS: string) =>
+      readConfig({ ...needed, NORIGATE_ETCD_ENDPOINTS }).NORIGATE_ETCD_ENDPOINTS;
+    expect(endpoints('a:2379, http://b:2379/,[::1]:1')).toEqual({
+      addresses: ['a:2379', 'b:2379', '[::1]:1'],
+      isSecure: false,
+    });
+    expect(endpoints('https://a:1,https://b:2')).toEqual({ addresses: ['a:1', 'b:2'], isSecure: true });
+    for (const wrong of ['a', 'a:1,https://b:1', 'a:70000', 'http://u:p@a:1', 'a:1,', 'a:1/path'])
+      expect(faultsOf({ ...needed, NORIGATE_ETCD_ENDPOINTS: wrong })[0]).toContain('host:port or URLs of etcd');
+    expect(faultsOf({ NORIGATE_ETCD_ENDPOINTS: 'a:1' })).toEqual([
+      'NORIGATE_ETCD_ENDPOINTS needs NORIGATE_ENGINE=etcd.',
+    ]);
+    const password = 'hunter2-hunter2';
+    const faults = faultsOf({ ...needed, NORIGATE_ETCD_ENDPOINTS: 'a:1', NORIGATE_ETCD_PASSWORD: password });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).not.toContain(password);
   });
 
   it('binds to loopback only in development mode', () => {
@@ -90,6 +110,32 @@ describe('configuration', () => {
       expect(faultsOf({ ...jwt, NORIGATE_JWT_JWKS: keys })[0]).toContain('NORIGATE_JWT_JWKS must be');
     for (const keys of ['https://issuer.example/keys', 'http://127.0.0.1:9/keys', __filename])
       expect(faultsOf({ ...jwt, NORIGATE_JWT_JWKS: keys })).toEqual([]);
+  });
+
+  it('wants a server of embeddings said in full, and no secret sent in the clear', () => {
+    const server = {
+      NORIGATE_EMBEDDINGS: 'openai',
+      NORIGATE_EMBEDDINGS_URL: 'https://api.example.com/v1',
+      NORIGATE_EMBEDDINGS_MODEL: 'text-model',
+      NORIGATE_EMBEDDINGS_DIMENSIONS: '1536',
+    };
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_KEY: 'k' })).toEqual([]);
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_MODEL: '' })).toEqual([
+      'NORIGATE_EMBEDDINGS=openai needs NORIGATE_EMBEDDINGS_MODEL.',
+    ]);
+    expect(faultsOf({ NORIGATE_EMBEDDINGS_KEY: 'very-secret' })).toEqual([
+      'NORIGATE_EMBEDDINGS_KEY need NORIGATE_EMBEDDINGS=openai; it is offline.',
+    ]);
+    for (const url of ['ftp://a', 'api.example.com', 'https://user:pass@a/v1', 'https://a/v1?key=k'])
+      expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_URL: url })[0]).toContain('NORIGATE_EMBEDDINGS_URL must be');
+    const clear = { ...server, NORIGATE_EMBEDDINGS_URL: 'http://embeddings:8080' };
+    expect(faultsOf(clear)).toEqual([]);
+    expect(faultsOf({ ...clear, NORIGATE_EMBEDDINGS_KEY: 'k' })[0]).toContain('in the clear');
+    expect(
+      faultsOf({ ...server, NORIGATE_EMBEDDINGS_URL: 'http://127.0.0.1:8080', NORIGATE_EMBEDDINGS_KEY: 'k' }),
+    ).toEqual([]);
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_DIMENSIONS: '5000' })[0]).toContain('from 1 to 4096');
+    expect(faultsOf({ ...server, NORIGATE_EMBEDDINGS_KEY: 'very secret' }).join()).not.toContain('very');
   });
 
   it('never shows the value of a variable that it does not know', () => {

@@ -61,12 +61,17 @@ describe('GraphiQL', () => {
         'counter',
         'cache',
         'cluster',
+        'deduplication',
         'election',
+        'event-stream',
         'inventory',
         'key-value',
         'rate-limit',
+        'recommendation',
+        'semantic-search',
         'session',
         'tenant',
+        'vector',
       ]);
       expect(await page.locator('[role=tab]').count()).toBe(tabs.length);
     },

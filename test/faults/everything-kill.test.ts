@@ -22,6 +22,17 @@ interface Answer {
   readonly fencingToken: number;
   readonly candidateId: string;
   readonly secret: string;
+  readonly events: readonly { readonly eventId: string; readonly version: number; readonly position: string }[];
+}
+
+interface Edge {
+  readonly cursor: string;
+  readonly node: {
+    readonly streamId: string;
+    readonly version: number;
+    readonly eventId: string;
+    readonly position: string;
+  };
 }
 
 /** Codes after which the same command is sent again. */
@@ -132,6 +143,9 @@ const cachePut = `mutation ($key: String!, $text: String!, $id: String!) {
 const createKey = `mutation ($name: String!) {
   createApiKey(input: { tenantId: "default", name: $name, idempotencyKey: $name }) { id secret }
 }`;
+const append = `mutation ($input: AppendEventsInput!) {
+  appendEvents(input: $input) { __typename ... on AppendEventsSuccess { events { eventId version position } } }
+}`;
 
 test(
   'nothing that was acknowledged is lost or done twice, whatever the pattern',
@@ -147,6 +161,7 @@ test(
     const reigns = new Map<number, string>();
     const cached = new Map<string, string>();
     const secrets = new Map<string, string>();
+    const events = new Map<string, string>();
     for (const sku of ['a', 'b'])
       await shop.do(
         'mutation ($sku: String!) { createInventoryItem(input: { sku: $sku, quantity: 5000, idempotencyKey: $sku }) { __typename } }',
@@ -202,6 +217,18 @@ test(
         await shop.do(cachePut, { key, text: name, id: name }, false);
         cached.set(key, name);
       }),
+      shop.repeat(3, async (name) => {
+        const streamId = `s${shop.below(2)}`;
+        const ids = Array.from({ length: 1 + shop.below(3) }, (_, index) => `${name}-${index}`);
+        const input = { streamId, events: ids.map((eventId) => ({ eventId, type: 'noted', data: {} })) };
+        const isKeyed = shop.below(2) === 0;
+        const answer = await shop.do(append, { input: isKeyed ? { ...input, idempotencyKey: name } : input });
+        expect(answer.events.map(({ eventId }) => eventId)).toEqual(ids);
+        for (const { eventId, version, position } of answer.events) {
+          expect(events.has(position)).toBe(false);
+          events.set(position, `${streamId} ${version} ${eventId}`);
+        }
+      }),
       shop.repeat(1, async (name) => {
         if (secrets.size === 50) return void (await shop.do('{ __typename }'));
         secrets.set(name, (await shop.do(createKey, { name })).secret);
@@ -243,6 +270,20 @@ test(
     expect(reigns.size).toBeGreaterThan(0);
     const look = 'query ($key: String!) { cached(key: $key) { entry { value { text } } } }';
     for (const [key, text] of cached) expect(await shop.do(look, { key })).toEqual({ entry: { value: { text } } });
+    const page = `query ($after: String) { allEvents(first: 1000, after: $after) {
+      edges { cursor node { streamId version eventId position } } } }`;
+    let standing = 0;
+    for (let after: string | null = null; ;) {
+      const { edges } = (await shop.do(page, { after })) as unknown as { edges: readonly Edge[] };
+      for (const { node } of edges) {
+        standing += 1;
+        expect(node.position).toBe(String(standing));
+        expect(events.get(node.position)).toBe(`${node.streamId} ${node.version} ${node.eventId}`);
+      }
+      after = edges.at(-1)?.cursor ?? null;
+      if (edges.length < 1_000) break;
+    }
+    expect(standing).toBe(events.size);
     for (const [name, secret] of secrets) expect((await shop.do(createKey, { name })).secret).toBe(secret);
   },
   3 * minute,

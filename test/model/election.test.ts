@@ -18,6 +18,7 @@ const committing =
     commit: async (transactions, options) =>
       store.commit(await Promise.all(transactions.map((each) => commit(store, each))), options),
     watch: (ranges, options) => store.watch(ranges, options),
+    search: (request, options) => store.search(request, options),
     status: () => store.status(),
     close: () => store.close(),
   });

@@ -4,6 +4,7 @@ import type {
   Conflict,
   KeyRange,
   ReadResult,
+  SearchOutcome,
   Store,
   StoreStatus,
   Transaction,
@@ -64,6 +65,10 @@ class RecordingStore implements Store {
   async *watch(ranges: readonly KeyRange[]): AsyncGenerator<WatchBatch> {
     this.watches.push(...ranges);
     yield* this.batches;
+  }
+
+  search(): Promise<SearchOutcome> {
+    return Promise.reject(new Error('not asked for here'));
   }
 
   status(): Promise<StoreStatus> {

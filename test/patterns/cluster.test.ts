@@ -20,6 +20,7 @@ beforeEach(async () => {
     commit: base.commit.bind(base),
     watch: base.watch.bind(base),
     close: base.close.bind(base),
+    search: world.base.search.bind(world.base),
     status: () => {
       asked += 1;
       return isAway ? Promise.reject(new AppError('UNAVAILABLE', 'away')) : Promise.resolve(status);

@@ -1,5 +1,5 @@
 import type { Entry } from '../../proto/store';
-import { Fifo } from '../../src/store/fifo';
+import { Fifo } from '../../src/core/fifo';
 import { LaneMemory } from '../../src/store/lane-memory';
 
 const key = Buffer.from('k');

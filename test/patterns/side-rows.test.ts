@@ -88,3 +88,47 @@ it('that are made under a key of their own are not read, and are known afterward
   });
   expect([outcome, gateway.store.reads.length]).toEqual(['v', 0]);
 });
+
+describe('rows that the check of another row stands for', () => {
+  const head = key('head');
+  /** Adds a name to a set of which the head counts the members; whether it was new. */
+  const add = (name: string, by = gateway) =>
+    by.transact.run({
+      records: [head],
+      covered: { by: head, rows: [key(`of-${name}`)] },
+      decide: (view) => {
+        const count = Number(view.get(head)?.value.toString() ?? 0) + 1;
+        if (view.get(key(`of-${name}`))) return 'taken';
+        view.put(head, Buffer.from(String(count)), { history });
+        view.put(key(`of-${name}`), value, { history });
+        return count;
+      },
+    });
+
+  it('are read and not checked', async () => {
+    expect((await add('a')).outcome).toBe(1);
+    gateway.store.reset();
+    expect((await add('a')).outcome).toBe('taken');
+    expect((await add('b')).outcome).toBe(2);
+    expect(gateway.store.reads).toHaveLength(2);
+    for (const { checks } of gateway.store.commits) expect(checks.map((check) => check.key)).toEqual([head]);
+  });
+
+  it('are seen as earlier commands of the same batch leave them', async () => {
+    const outcomes = await Promise.all(['a', 'a', 'b'].map((name) => add(name)));
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual([1, 'taken', 2]);
+  });
+
+  it('are read again where the other row has moved since', async () => {
+    const other = world.gateway();
+    await add('a');
+    gateway.store.beforeCommit = async () => {
+      gateway.store.beforeCommit = undefined;
+      await add('b', other);
+    };
+    expect((await add('b')).outcome).toBe('taken');
+    gateway.store.reset();
+    expect((await add('c')).outcome).toBe(3);
+    expect(gateway.store.reads).toHaveLength(1);
+  });
+});

@@ -5,6 +5,7 @@ import type {
   Entry,
   KeyRange,
   ReadResult,
+  SearchOutcome,
   Store,
   StoreStatus,
   Transaction,
@@ -73,6 +74,11 @@ export class TinyStore implements Store {
     } finally {
       this.watchesOpen -= 1;
     }
+  }
+
+  /** It has no vectors. */
+  search(): Promise<SearchOutcome> {
+    return Promise.resolve({ kind: 'found', hits: [], revision: this.revision });
   }
 
   status(): Promise<StoreStatus> {

@@ -4,6 +4,8 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -34,6 +36,10 @@ class PlainStore implements Store {
 
   watch(ranges: readonly KeyRange[], options?: WatchOptions): AsyncIterable<WatchBatch> {
     return this.inner.watch(ranges, options);
+  }
+
+  search(request: SearchRequest): Promise<SearchOutcome> {
+    return this.inner.search(request);
   }
 
   status(): Promise<StoreStatus> {

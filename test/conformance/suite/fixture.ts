@@ -28,14 +28,23 @@ export interface StoreFixture {
 
 export type MakeFixture = (options: FixtureOptions) => Promise<StoreFixture>;
 
-/** What some stores cannot do: keep their data when they are closed. */
-export type Ability = 'reopen';
+/**
+ * What some stores cannot do: keep their data when they are closed; give each transaction of a call a revision of its own; stay at a
+ * revision while nothing changes; leave the end of an expired entry that is deleted to the sweeper, rather than announce it there and then.
+ */
+export type Ability = 'reopen' | 'own revisions' | 'still revisions' | 'leave expired';
 
 /** The fixtures of one `describeStore`. */
 export interface Suite {
   /** A fresh store, which is removed after the test. */
   open(options?: FixtureOptions): Promise<StoreFixture>;
   can(ability: Ability): boolean;
+}
+
+/** That nothing has changed since a revision, as far as the revision can tell it. */
+export function expectStill(suite: Suite, found: number, revision: number): void {
+  if (suite.can('still revisions')) expect(found).toBe(revision);
+  else expect(found).toBeGreaterThanOrEqual(revision);
 }
 
 /** Opens the store of the fixture again; only where the suite can. */

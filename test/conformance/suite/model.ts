@@ -14,6 +14,7 @@ import type {
   Transaction,
 } from '../../../proto/store';
 import type { History } from '../../../src/core/keyspace';
+import { compareChanges } from './watch-reader';
 import { textOf } from './words';
 
 interface Row extends Entry {
@@ -47,9 +48,22 @@ export class Model {
   revision: Revision;
   nowMs = 0;
 
-  constructor(revision: Revision, markKeepMs: number) {
+  /** Independent transactions of one call may share a revision. */
+  readonly #sharesRevisions: boolean;
+  #callRevision = 0;
+
+  constructor(
+    revision: Revision,
+    { markKeepMs, sharesRevisions }: { readonly markKeepMs: number; readonly sharesRevisions: boolean },
+  ) {
     this.revision = revision;
+    this.#sharesRevisions = sharesRevisions;
     this.#markKeepMs = markKeepMs;
+  }
+
+  /** A call begins: where revisions are shared, its transactions have theirs in any order, all after what stood before it. */
+  beginCall(): void {
+    this.#callRevision = this.revision;
   }
 
   /** Holds an outcome against what it should be, and does what the transaction did. Throws what is wrong. */
@@ -62,7 +76,8 @@ export class Model {
     if (outcome.kind === 'failed') return same('the failure', outcome.error.code, 'INVALID_ARGUMENT');
     same('the storage time of an outcome', outcome.nowMs, this.nowMs);
     const hasEffect = verdict.kind === 'committed' && this.#hasEffect(transaction);
-    if (outcome.revision < this.revision || (hasEffect && outcome.revision === this.revision)) {
+    const least = this.#sharesRevisions ? this.#callRevision : this.revision;
+    if (outcome.revision < least || (hasEffect && outcome.revision === least)) {
       throw new Error(
         `an outcome ${hasEffect ? 'with' : 'without'} effect at ${outcome.revision} after ${this.revision}`,
       );
@@ -73,7 +88,7 @@ export class Model {
       same('the marks of a conflict', outcome.marks.map(shown).sort(), verdict.marks.map(shown).sort());
     }
     if (outcome.kind === 'committed') this.#apply(transaction, outcome);
-    this.revision = outcome.revision;
+    this.revision = Math.max(this.revision, outcome.revision);
   }
 
   /** What a read of one range must bring. */
@@ -115,7 +130,8 @@ export class Model {
   /** Holds everything that was watched, from the beginning on, against what was done. */
   judgeHistory(seen: readonly Change[], isSwept: boolean): void {
     const written = seen.filter(({ kind }) => kind !== 'expire');
-    same('what was watched', written.map(shown), this.changes.map(shown));
+    const done = this.#sharesRevisions ? [...this.changes].sort(compareChanges) : this.changes;
+    same('what was watched', written.map(shown), done.map(shown));
     const ends = seen.filter(({ kind }) => kind === 'expire');
     for (const life of this.#lives) {
       const { row, endRevision } = life;

@@ -19,6 +19,8 @@ export interface HistoryOptions {
   readonly steps: number;
   /** Keeps little history, so that watches from before may find it gone. Default false. */
   readonly isForgetful?: boolean;
+  /** Independent transactions of one call may share a revision. Default false. */
+  readonly sharesRevisions?: boolean;
 }
 
 /** The seeds of a run: from a number of this moment on, or the one that the environment names. */
@@ -34,13 +36,13 @@ export function seedsOf(count: number): readonly number[] {
  * that found their history gone.
  */
 export async function runHistory(make: MakeFixture, options: HistoryOptions): Promise<number> {
-  const { seed, steps, isForgetful = false } = options;
+  const { seed, steps, isForgetful = false, sharesRevisions = false } = options;
   const fixture = await make({
     retention: { markKeepMs, ...(isForgetful && { logKeepMs: 2_000, logBytesMax: 3_000 }) },
   });
   let step = 0;
   try {
-    const history = await RandomHistory.begin(fixture, makeSeededIds(seed), isForgetful);
+    const history = await RandomHistory.begin(fixture, makeSeededIds(seed), { isForgetful, sharesRevisions });
     for (step = 1; step <= steps; step += 1) await history.step();
     await history.finish();
     return history.gone;
@@ -75,6 +77,8 @@ interface Follower {
   readonly after: Revision;
 }
 
+type Traits = Readonly<Required<Pick<HistoryOptions, 'isForgetful' | 'sharesRevisions'>>>;
+
 class RandomHistory {
   readonly #fixture: StoreFixture;
   readonly #ids: Ids;
@@ -91,17 +95,17 @@ class RandomHistory {
 
   readonly #isForgetful: boolean;
 
-  private constructor(fixture: StoreFixture, ids: Ids, main: WatchReader, isForgetful: boolean) {
+  private constructor(fixture: StoreFixture, ids: Ids, main: WatchReader, traits: Traits) {
     this.#fixture = fixture;
-    this.#isForgetful = isForgetful;
+    this.#isForgetful = traits.isForgetful;
     this.#ids = ids;
     this.#main = main;
-    this.#model = new Model(main.through, markKeepMs);
+    this.#model = new Model(main.through, { markKeepMs, sharesRevisions: traits.sharesRevisions });
   }
 
-  static async begin(fixture: StoreFixture, ids: Ids, isForgetful: boolean): Promise<RandomHistory> {
+  static async begin(fixture: StoreFixture, ids: Ids, traits: Traits): Promise<RandomHistory> {
     const main = await WatchReader.begin(fixture.store, [everything]);
-    const history = new RandomHistory(fixture, ids, main, isForgetful);
+    const history = new RandomHistory(fixture, ids, main, traits);
     await history.#observe();
     return history;
   }
@@ -153,6 +157,7 @@ class RandomHistory {
 
   async #send(transactions: readonly Transaction[]): Promise<void> {
     const outcomes = await this.#fixture.store.commit(transactions);
+    this.#model.beginCall();
     same('the number of outcomes', outcomes.length, transactions.length);
     transactions.forEach((each, index) => {
       try {

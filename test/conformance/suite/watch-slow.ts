@@ -11,7 +11,13 @@ async function commitMany(store: Store, count: number, from = 0): Promise<Revisi
   const outcomes = await store.commit(
     Array.from({ length: count }, (_, index) => {
       const number = from + index;
-      return transaction([put(`k${number % 9}`, Buffer.alloc(valueBytes, number % 251)), put(`n${number}`, '')]);
+      // All write the same row as well, so that none shares its revision with another.
+      const writes = [
+        put(`k${number % 9}`, Buffer.alloc(valueBytes, number % 251)),
+        put(`n${number}`, ''),
+        put('row', ''),
+      ];
+      return transaction(writes);
     }),
   );
   return outcomes.map((outcome) => asCommitted(outcome).revision);

@@ -22,13 +22,19 @@ interface Layer {
 const graphqlPackages = /^(graphql|type-graphql|@apollo|ws$)/;
 const storagePackages = /^(@grpc|lmdb|protobufjs)/;
 
-/** core <- proto <- store <- patterns <- resolvers <- gateway <- command <- main; storage sees only core and proto. */
+/** core <- proto <- store <- patterns <- resolvers <- gateway <- command <- main; storage sees only core and proto, embedding only core. */
 export const layers: readonly Layer[] = [
   { name: 'core', at: 'src/core/', imports: [], packagesForbidden: /^(graphql|type-graphql|@apollo|ws$|@grpc|lmdb)/ },
   { name: 'config', at: 'src/config.ts', imports: ['core'], packagesForbidden: /./ },
   { name: 'proto', at: 'proto/', imports: ['core'], packagesForbidden: graphqlPackages },
   { name: 'store', at: 'src/store/', imports: ['core', 'proto'], packagesForbidden: graphqlPackages },
   { name: 'patterns', at: 'src/patterns/', imports: ['core', 'proto', 'store'], packagesForbidden: /./ },
+  {
+    name: 'embedding',
+    at: 'src/embedding/',
+    imports: ['core'],
+    packagesForbidden: /^(graphql|type-graphql|@apollo|ws$|@grpc|lmdb)/,
+  },
   { name: 'schema', at: 'schema/', imports: [], packagesForbidden: storagePackages },
   {
     name: 'resolvers',
@@ -46,9 +52,11 @@ export const layers: readonly Layer[] = [
   {
     name: 'command',
     at: 'src/command/',
-    imports: ['core', 'config', 'proto', 'store', 'patterns', 'schema', 'resolvers', 'gateway', 'storage'],
+    imports: ['core', 'config', 'proto', 'store', 'patterns', 'embedding', 'schema', 'resolvers', 'gateway', 'storage'],
   },
   { name: 'main', at: 'src/main.ts', imports: ['core', 'config', 'command'] },
+  { name: 'aggregate', at: 'src/aggregate/', imports: ['core', 'patterns'], packagesForbidden: /./ },
+  { name: 'library', at: 'src/index.ts', imports: ['core', 'aggregate', 'resolvers', 'gateway', 'command'] },
 ];
 
 const layerOf = (file: string): Layer | undefined =>

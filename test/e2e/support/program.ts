@@ -45,9 +45,9 @@ export class Program {
   stderr = '';
   #origin = '';
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>>) {
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>>, file = mainFile) {
     const { PATH = '', HOME = '' } = process.env;
-    this.process = spawn(process.execPath, [mainFile, ...args], { env: { PATH, HOME, ...environment }, cwd: tmpdir() });
+    this.process = spawn(process.execPath, [file, ...args], { env: { PATH, HOME, ...environment }, cwd: tmpdir() });
     let rest = '';
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
@@ -122,6 +122,15 @@ export function startProgram(
   args: readonly string[] = [],
 ): Program {
   return new Program(args, { PORT: '0', DATA_DIR: dataDirectory, ...environment });
+}
+
+/** Starts an application (`examples/…/main.mjs`) in the same way. */
+export function startApplication(
+  file: string,
+  dataDirectory: string,
+  environment: Readonly<Record<string, string>> = {},
+): Program {
+  return new Program([], { PORT: '0', DATA_DIR: dataDirectory, ...environment }, join(root, file));
 }
 
 /** Whether a process lives. */

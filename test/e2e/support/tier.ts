@@ -6,6 +6,8 @@ import type { Program } from './program';
 const buildMs = 300_000;
 
 export interface Tier {
+  /** The data directory of the test that runs. */
+  directoryPath(): string;
   start(args: readonly string[], environment?: Record<string, string>): Program;
   /** A storage process; resolves when it listens. */
   startStorage(): Promise<Program>;
@@ -33,6 +35,7 @@ export function useTier(): Tier {
   };
   return {
     start,
+    directoryPath: () => directory.path,
     async startStorage() {
       const storage = start(['storage']);
       await storage.logged('storage listens');

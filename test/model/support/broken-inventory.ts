@@ -8,6 +8,7 @@ function changed(store: Store, over: Partial<Pick<Store, 'read' | 'commit'>>): S
     read: (ranges, options) => store.read(ranges, options),
     commit: (transactions, options) => store.commit(transactions, options),
     watch: (ranges, options) => store.watch(ranges, options),
+    search: (request, options) => store.search(request, options),
     status: () => store.status(),
     close: () => store.close(),
     ...over,

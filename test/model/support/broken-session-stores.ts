@@ -4,11 +4,12 @@ import { families } from '../../../src/core/keyspace';
 import type { FamilyName } from '../../../src/core/keyspace';
 import type { Breakage } from './broken-stores';
 
-function changed(store: Store, change: Partial<Store>): Store {
+export function changed(store: Store, change: Partial<Store>): Store {
   return {
     read: (ranges, options) => store.read(ranges, options),
     commit: (transactions, options) => store.commit(transactions, options),
     watch: (ranges, options) => store.watch(ranges, options),
+    search: (request, options) => store.search(request, options),
     status: () => store.status(),
     close: () => store.close(),
     ...change,

@@ -12,6 +12,7 @@ function withCommit(store: Store, commit: Commit): Store {
     read: (ranges, options) => store.read(ranges, options),
     commit,
     watch: (ranges, options) => store.watch(ranges, options),
+    search: (request, options) => store.search(request, options),
     status: () => store.status(),
     close: () => store.close(),
   };

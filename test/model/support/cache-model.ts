@@ -109,6 +109,7 @@ const passing = (store: Store, over: Partial<Store>): Store => ({
   read: (ranges, options) => store.read(ranges, options),
   commit: (transactions, options) => store.commit(transactions, options),
   watch: (ranges, options) => store.watch(ranges, options),
+  search: (request, options) => store.search(request, options),
   status: () => store.status(),
   close: () => store.close(),
   ...over,

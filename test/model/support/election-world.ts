@@ -139,6 +139,7 @@ export class ElectionWorld {
         return outcomes;
       },
       watch: (ranges, options) => store.watch(ranges, options),
+      search: (request, options) => store.search(request, options),
       status: () => store.status(),
       close: () => store.close(),
     };

@@ -7,6 +7,8 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -91,6 +93,16 @@ export class FarStore implements Store {
       yield batch;
       if (this.#network.loses(0.1)) throw unavailable();
     }
+  }
+
+  async search(request: SearchRequest): Promise<SearchOutcome> {
+    const network = this.#network;
+    await network.pass();
+    if (network.loses(0.03)) throw unavailable();
+    const outcome = await this.#store.search(request);
+    await network.pass();
+    if (network.loses(0.03)) throw new AppError('DEADLINE_EXCEEDED', 'the answer was lost');
+    return outcome;
   }
 
   status(): Promise<StoreStatus> {

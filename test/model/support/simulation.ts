@@ -1,6 +1,7 @@
 /** Several gateways over one store, with a network that the dice hold in between, and callers that send again until they know. */
 import { ManualClock } from '../../../src/core/clock';
 import { isAppError } from '../../../src/core/errors';
+import type { EmbeddingProvider } from '../../../src/core/embedding';
 import type { AppError } from '../../../src/core/errors';
 import { makePatterns } from '../../../src/patterns/patterns';
 import type { Patterns } from '../../../src/patterns/patterns';
@@ -13,6 +14,7 @@ import type { Breakage } from './broken-stores';
 import { FarStore, Network } from './network';
 import { makeChance } from './seeds';
 import type { Chance } from './seeds';
+import { meaning } from '../../support/meaning';
 
 /** A moment in the history of the store. */
 export interface Moment {
@@ -43,6 +45,14 @@ export interface Sent<O> {
 const stormyStepsMax = 600;
 const stepsMax = 20_000;
 
+export interface SimulationOptions {
+  readonly gateways: number;
+  readonly breakage: Breakage | undefined;
+  /** What stands around the store on its own side of the network. */
+  readonly storage?: (store: Store, simulation: Pick<Simulation, 'chance' | 'network' | 'clock'>) => Store;
+  readonly embeddings?: EmbeddingProvider;
+}
+
 export class Simulation {
   readonly chance: Chance;
   readonly network: Network;
@@ -50,18 +60,18 @@ export class Simulation {
   readonly #engine: Engine = makeMemoryEngine();
   /** The store itself, without network and faults. */
   readonly store: Store;
+  readonly #embeddings: EmbeddingProvider;
   readonly gateways: readonly Patterns[];
   /** A gateway that nothing stands between. */
   readonly near: Patterns;
   #step = 0;
 
-  constructor(
-    seed: number,
-    { gateways, breakage }: { readonly gateways: number; readonly breakage: Breakage | undefined },
-  ) {
+  constructor(seed: number, options: SimulationOptions) {
+    const { gateways, breakage, storage = (store) => store, embeddings = meaning.embeddings } = options;
+    this.#embeddings = embeddings;
     this.chance = makeChance(seed);
     this.network = new Network(this.chance);
-    this.store = new LocalStore({ engine: this.#engine, clock: this.clock });
+    this.store = storage(new LocalStore({ engine: this.#engine, clock: this.clock }), this);
     this.near = this.#gateway(this.store);
     this.gateways = Array.from({ length: gateways }, () => {
       const far = new FarStore(this.store, this.network);
@@ -72,7 +82,16 @@ export class Simulation {
   #gateway(store: Store): Patterns {
     const { clock } = this;
     const secret = (): Buffer => Buffer.alloc(32, 7);
-    return makePatterns({ store, memory: new LaneMemory(), memoryScope: '', clock, ids: this.chance.ids, secret });
+    return makePatterns({
+      store,
+      memory: new LaneMemory(),
+      memoryScope: '',
+      clock,
+      ids: this.chance.ids,
+      secret,
+      ...meaning,
+      embeddings: this.#embeddings,
+    });
   }
 
   now(): Moment {

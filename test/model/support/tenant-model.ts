@@ -18,6 +18,7 @@ import type { Breakage } from './broken-stores';
 import { FarStore, Network } from './network';
 import { makeChance } from './seeds';
 import type { Chance } from './seeds';
+import { meaning } from '../../support/meaning';
 
 const tenantId = 't';
 const gatewaysCount = 3;
@@ -101,8 +102,20 @@ class LivesRun {
     const patterns = (): Patterns => {
       if (known) return known;
       const life = () => tenancy.access.scopeOf(tenantId);
-      const scoped = new TenantStore(store, { life, quota: () => tenancy.access.quotaOf(tenantId), onOver: () => (known = undefined) });
-      return (known = makePatterns({ store: scoped, memory, memoryScope: `${(made += 1)}`, clock, ids, secret }));
+      const scoped = new TenantStore(store, {
+        life,
+        quota: () => tenancy.access.quotaOf(tenantId),
+        onOver: () => (known = undefined),
+      });
+      return (known = makePatterns({
+        store: scoped,
+        memory,
+        memoryScope: `${(made += 1)}`,
+        clock,
+        ids,
+        secret,
+        ...meaning,
+      }));
     };
     return { tenancy, patterns };
   }

@@ -4,6 +4,8 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  SearchOutcome,
+  SearchRequest,
   Store,
   StoreStatus,
   Transaction,
@@ -19,10 +21,12 @@ export class HookedStore implements Store {
   readonly #store: Store;
   /** Ranges of every read. */
   readonly reads: (readonly KeyRange[])[] = [];
+  readonly searches: SearchRequest[] = [];
   /** Every transaction. */
   readonly commits: Transaction[] = [];
   beforeRead: Hook | undefined;
   afterRead: Hook | undefined;
+  beforeSearch: Hook | undefined;
   beforeCommit: CommitHook | undefined;
   afterCommit: CommitHook | undefined;
   /** Outcomes as the caller is to see them. */
@@ -54,6 +58,12 @@ export class HookedStore implements Store {
     return this.watchBatches?.(options) ?? this.#store.watch(ranges, options);
   }
 
+  async search(request: SearchRequest): Promise<SearchOutcome> {
+    this.searches.push(request);
+    await this.beforeSearch?.();
+    return this.#store.search(request);
+  }
+
   status(): Promise<StoreStatus> {
     return this.#store.status();
   }
@@ -65,6 +75,7 @@ export class HookedStore implements Store {
   /** Forgets what was counted. */
   reset(): void {
     this.reads.length = 0;
+    this.searches.length = 0;
     this.commits.length = 0;
   }
 }

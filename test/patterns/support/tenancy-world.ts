@@ -9,6 +9,7 @@ import { LaneMemory } from '../../../src/store/lane-memory';
 import { TenantStore } from '../../../src/store/tenant-store';
 import { HookedStore } from './hooked-store';
 import { World } from './world';
+import { meaning } from '../../support/meaning';
 
 export interface TenancyGateway extends Tenancy {
   /** What goes from this gateway to the store. */
@@ -50,8 +51,20 @@ export class TenancyWorld extends World {
     const patternsOf = (tenantId: string): Patterns => {
       const life = () => tenancy.access.scopeOf(tenantId);
       const memoryScope = `${tenantId}\0${(scopes += 1)}`;
-      const scoped = new TenantStore(store, { life, quota: () => tenancy.access.quotaOf(tenantId), onOver: () => undefined });
-      return makePatterns({ store: scoped, memory, memoryScope, clock, ids, secret: () => Buffer.alloc(32, 7) });
+      const scoped = new TenantStore(store, {
+        life,
+        quota: () => tenancy.access.quotaOf(tenantId),
+        onOver: () => undefined,
+      });
+      return makePatterns({
+        store: scoped,
+        memory,
+        memoryScope,
+        clock,
+        ids,
+        secret: () => Buffer.alloc(32, 7),
+        ...meaning,
+      });
     };
     return { ...tenancy, store, progress, patternsOf };
   }

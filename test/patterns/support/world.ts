@@ -10,6 +10,7 @@ import { ScopedStore } from '../../../src/store/scoped-store';
 import type { RetentionOptions } from '../../../storage/engine';
 import { makeMemoryEngine } from '../../../storage/engines/memory';
 import { LocalStore } from '../../../storage/local-store';
+import { meaning } from '../../support/meaning';
 import { HookedStore } from './hooked-store';
 
 export interface Gateway extends Patterns {
@@ -26,7 +27,7 @@ export class World {
     this.base = new LocalStore({ engine: makeMemoryEngine({ retention }), clock: this.clock });
   }
 
-  gateway(): Gateway {
+  gateway(given: Partial<typeof meaning> = {}): Gateway {
     const scope = tenantScope('tenant', 1);
     const store = new HookedStore(new ScopedStore(this.base, scope));
     const reports: BatchReport[] = [];
@@ -37,6 +38,8 @@ export class World {
       clock: this.clock,
       ids: makeSeededIds((this.#gateways += 1)),
       secret: () => Buffer.alloc(32, 7),
+      ...meaning,
+      ...given,
       report: (report) => reports.push(report),
     });
     return { ...patterns, store, reports };

@@ -1,0 +1,395 @@
+/**
+ * The Store on etcd: rows in a prefix of etcd, written by batches of nested transactions (`writer.ts`), read by batches of ranges
+ * (`reader.ts`), watched through one watch (`hub.ts`). Several storage processes serve one store, each beside its gateway; what they
+ * agree on is decided in etcd's transactions alone. Revisions are etcd's own: independent transactions of one batch share one, and they grow without a
+ * change too. Without a majority of etcd's members reads and writes are UNAVAILABLE, and a write that was on its way OUTCOME_UNKNOWN.
+ */
+import type {
+  CommitOptions,
+  CommitOutcome,
+  KeyRange,
+  ReadOptions,
+  ReadResult,
+  SearchOptions,
+  SearchOutcome,
+  SearchRequest,
+  Store,
+  StoreStatus,
+  Transaction,
+  WatchBatch,
+  WatchOptions,
+} from '../../proto/store';
+import type { CancelTimer, Clock } from '../../src/core/clock';
+import { endable } from '../../src/core/endable';
+import { AppError, invalidArgument } from '../../src/core/errors';
+import type { Ids } from '../../src/core/ids';
+import { AttemptTable } from '../attempt-table';
+import { defaultRetention } from '../engine';
+import type { RetentionOptions } from '../engine';
+import { isReadOnly } from '../judge';
+import { faultOf, validateCommit, validateRanges, validateSearch } from '../validate';
+import { scanSearch } from '../vectors/scan-search';
+import type { ChannelOptions } from './channel';
+import { EtcdChannel, toStoreError } from './channel';
+import type { FeedPage } from './feed';
+import { History } from './history';
+import { Housekeeping } from './housekeeping';
+import { EtcdHub } from './hub';
+import { KnownRows } from './known-rows';
+import { Layout, decodeNumber, decodeProcess, encodeNumber } from './layout';
+import { MarkCounts } from './mark-counts';
+import { Members } from './members';
+import type { KeyValue } from './messages';
+import { changeMeta, decodeMeta, started } from './meta';
+import { loadPastBatches } from './past-batches';
+import { Processes, heartbeatMs } from './processes';
+import { EtcdReader } from './reader';
+import { SharedTime } from './storage-time';
+import { Sweeper } from './sweeper';
+import { EtcdWriter, bucketMs } from './writer';
+
+/** Where etcd is, and how it is spoken to. */
+export interface EtcdOptions extends Omit<ChannelOptions, 'clock'> {
+  /** Before every key; one store of ours lies behind it. Default 'norigate/'. */
+  readonly prefix?: string;
+}
+
+export interface EtcdStoreOptions {
+  readonly etcd: EtcdOptions;
+  readonly clock: Clock;
+  /** For deadlines and pauses of calls; default `clock`. */
+  readonly transportClock?: Clock;
+  readonly ids: Ids;
+  /** What this process is called, the same over its restarts, another one for every process. */
+  readonly name: string;
+  readonly retention?: Partial<RetentionOptions>;
+  /** The store cannot go on: the process should end. */
+  readonly onFatal?: (error: AppError) => void;
+}
+
+/** etcd holds 8 GiB at most, so marks are kept for less time than on a disk of our own. */
+const etcdRetention: RetentionOptions = { ...defaultRetention, markKeepMs: 3_600_000 };
+const lookEveryMs = 250;
+
+/** Opens the store. Throws UNAVAILABLE where etcd does not answer or refuses, INTERNAL where the data is of a later format. */
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+  const { etcd, transportClock = options.clock } = options;
+  const channel = new EtcdChannel({ ...etcd, clock: transportClock });
+  try {
+    return await EtcdStore.open({ ...options, transportClock }, channel);
+  } catch (error) {
+    channel.close();
+    throw toStoreError(error);
+  }
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly channel: EtcdChannel;
+  readonly layout: Layout;
+  readonly reader: EtcdReader;
+  readonly writer: EtcdWriter;
+  readonly time: SharedTime;
+  readonly processes: Processes;
+  readonly history: History;
+  readonly storeId: string;
+  readonly revision: number;
+  readonly transportClock: Clock;
+  readonly housekeeping: Housekeeping;
+  readonly sweeper: Sweeper;
+  readonly hooks: { hub: EtcdHub | undefined };
+  readonly end: (error: AppError) => void;
+}
+
+class EtcdStore implements Store {
+  readonly #parts: Parts;
+  readonly #hub: EtcdHub;
+  readonly #members: Members;
+  #cancelLook: CancelTimer | undefined;
+  #cancelBeat: CancelTimer | undefined;
+  #death: AppError | undefined;
+  #closed: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    const { channel, layout, clock, transportClock, time, history, processes, revision } = parts;
+    this.#members = new Members(channel, clock);
+    this.#hub = new EtcdHub({
+      channel,
+      layout,
+      clock,
+      transportClock,
+      nowMs: () => time.nowMs(),
+      oldestRevision: () => history.oldestRevision,
+      newestRevision: async () => (await this.#newest()).revision,
+      nudge: () => processes.touch(),
+      onPage: (page) => this.#onPage(page),
+      onFatal: parts.end,
+      revision,
+    });
+    parts.hooks.hub = this.#hub;
+    this.#scheduleLook();
+    this.#scheduleBeat();
+  }
+
+  static async open(
+    options: EtcdStoreOptions & { readonly transportClock: Clock },
+    channel: EtcdChannel,
+  ): Promise<EtcdStore> {
+    const { clock, transportClock, ids, name, etcd } = options;
+    const retention = { ...etcdRetention, ...options.retention };
+    const layout = new Layout(etcd.prefix ?? 'norigate/');
+    const hooks: Parts['hooks'] & { store?: EtcdStore } = { hub: undefined };
+    const end = (error: AppError): void => {
+      hooks.store?.die(error);
+      options.onFatal?.(error);
+    };
+    const { identity } = await new Members(channel, clock).view();
+    const { storeId, beginning } = await changeMeta({ channel, layout }, (meta, revision) =>
+      started(meta, { revision, members: identity, ids }),
+    );
+    const processes = new Processes({ channel, layout, clock, transportClock, ids, name, onReplaced: end });
+    await processes.begin();
+    const known = new KnownRows();
+    let nowMs = (): number => clock.nowMs();
+    const reader = new EtcdReader({ channel, layout, nowMs: () => nowMs(), onEntry: (entry) => known.note(entry) });
+    const control = await readControl(reader, layout);
+    const attempts = new AttemptTable(retention.attemptKeepMs);
+    const floorMs = floorOf(control.rows, layout);
+    const lateMs = Math.max(clock.nowMs(), floorMs) - retention.attemptKeepMs - bucketMs;
+    const past = await loadPastBatches({
+      reader,
+      layout,
+      attempts,
+      fromBucket: Math.max(0, Math.floor(lateMs / bucketMs)),
+    });
+    const time = new SharedTime(clock, Math.max(floorMs, past.nowMs));
+    nowMs = () => time.nowMs();
+    processes.useTime(time);
+    for (const row of control.rows) if (layout.isProcess(row.key)) processes.note(row.key, row, false);
+    const historyRow = control.rows.find(({ key }) => key.equals(layout.history));
+    const history = new History({
+      channel,
+      layout,
+      keepMs: retention.logKeepMs,
+      bytesMax: retention.logBytesMax,
+      oldestRevision: Math.max(beginning, historyRow ? decodeNumber(historyRow.value) : 0),
+      beginning: { revision: control.revision, nowMs: time.nowMs() },
+    });
+    const writer = new EtcdWriter({
+      channel,
+      layout,
+      reader,
+      known,
+      marks: new MarkCounts(reader, layout),
+      time,
+      transportClock,
+      ids,
+      registration: processes,
+      attempts,
+      markKeepMs: retention.markKeepMs,
+      marksPerScopeMax: retention.marksPerScopeMax,
+      onWritten: (revision) => hooks.hub?.noteSeen(revision),
+    });
+    const isFirst = (): boolean => processes.isEldest;
+    const sweeper = new Sweeper({ clock, layout, reader, writer, nowMs, isFirst });
+    const housekeeping = new Housekeeping({ channel, layout, reader, retention });
+    const store = new EtcdStore({
+      clock,
+      channel,
+      layout,
+      reader,
+      writer,
+      time,
+      processes,
+      history,
+      storeId,
+      revision: control.revision,
+      transportClock,
+      housekeeping,
+      sweeper,
+      hooks,
+      end,
+    });
+    hooks.store = store;
+    await processes.compared();
+    return store;
+  }
+
+  async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
+    this.#refuseIfOver();
+    validateRanges(ranges);
+    return this.#answered(async () => {
+      const result = await this.#parts.reader.read(ranges, options.consistency);
+      this.#hub.noteSeen(result.revision);
+      return result;
+    });
+  }
+
+  async commit(transactions: readonly Transaction[], _options?: CommitOptions): Promise<readonly CommitOutcome[]> {
+    this.#refuseIfOver();
+    validateCommit(transactions);
+    if (transactions.length === 0) return [];
+    const faults = transactions.map(faultOf);
+    return this.#answered(() =>
+      transactions.every(isReadOnly)
+        ? this.#judge(transactions, faults)
+        : this.#parts.writer.commit(transactions, faults),
+    );
+  }
+
+  watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
+    return endable((signal) => this.#watch(ranges, options, signal), options.signal);
+  }
+
+  /** Reads all rows of the namespace: `vectors/vector-store.ts` has an index. */
+  async search(request: SearchRequest, _options?: SearchOptions): Promise<SearchOutcome> {
+    this.#refuseIfOver();
+    validateSearch(request);
+    return this.#answered(() => scanSearch(this, request));
+  }
+
+  async status(): Promise<StoreStatus> {
+    this.#refuseIfOver();
+    return this.#answered(async () => {
+      const { history, channel, layout, storeId, time } = this.#parts;
+      const { nodes, identity } = await this.#members.view();
+      let { meta } = await this.#newest();
+      if (meta.members !== identity)
+        meta = await changeMeta({ channel, layout }, (found) =>
+          found!.members === identity ? found! : { ...found!, members: identity, epoch: found!.epoch + 1 },
+        );
+      await history.settled();
+      const { revision } = await this.#newest();
+      const { epoch } = meta;
+      const { oldestRevision } = history;
+      return { engine: 'etcd', storeId, epoch, revision, nowMs: time.nowMs(), oldestRevision, nodes };
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** It cannot go on. */
+  die(error: AppError): void {
+    this.#death ??= new AppError('UNAVAILABLE', `storage is ending: ${error.message}`, { cause: error });
+  }
+
+  // --- answers -----------------------------------------------------------------------------------------------------
+
+  async #answered<Result>(ask: () => Promise<Result>): Promise<Result> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  async #judge(
+    transactions: readonly Transaction[],
+    faults: readonly (AppError | undefined)[],
+  ): Promise<readonly CommitOutcome[]> {
+    const outcomes = await this.#parts.writer.judge(transactions.filter((_, index) => !faults[index]));
+    for (const outcome of outcomes) if (outcome.kind !== 'failed') this.#hub.noteSeen(outcome.revision);
+    const judged = outcomes[Symbol.iterator]();
+    return faults.map((error) => (error ? { kind: 'failed', error } : judged.next().value!));
+  }
+
+  async *#watch(
+    ranges: readonly KeyRange[],
+    options: WatchOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchBatch, void, undefined> {
+    this.#refuseIfOver();
+    validateRanges(ranges);
+    const { afterRevision } = options;
+    if (afterRevision !== undefined && !(Number.isSafeInteger(afterRevision) && afterRevision >= 0)) {
+      throw invalidArgument('afterRevision', `is ${afterRevision}, it must be a whole number from 0`);
+    }
+    try {
+      yield* this.#hub.watch(ranges, options, signal);
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  /** What etcd has now, by a majority of its members. */
+  async #newest(): Promise<{ readonly revision: number; readonly meta: ReturnType<typeof decodeMeta> }> {
+    const { reader, layout } = this.#parts;
+    const { responses, revision } = await reader.raw([{ key: layout.meta }]);
+    this.#hub.noteSeen(revision);
+    const [row] = responses[0]!.kvs;
+    if (!row) throw new AppError('UNAVAILABLE', 'the data in etcd is gone: its prefix is empty');
+    return { revision, meta: decodeMeta(row) };
+  }
+
+  // --- what goes on by itself --------------------------------------------------------------------------------------
+
+  #onPage({ control, nowMs, through, bytes }: FeedPage): void {
+    const { layout, history, processes, time } = this.#parts;
+    for (const { key, row } of control) {
+      if (layout.isProcess(key)) processes.note(key, row, true);
+      else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));
+    }
+    time.seen(nowMs);
+    history.note({ revision: through, nowMs: nowMs > 0 ? nowMs : time.nowMs(), bytes });
+    if (processes.isEldest) history.cut(time.nowMs());
+  }
+
+  #scheduleLook(): void {
+    this.#cancelLook = this.#parts.clock.after(lookEveryMs, () => {
+      const { sweeper, housekeeping, processes, time, history } = this.#parts;
+      this.#scheduleLook();
+      sweeper.look();
+      if (!processes.isEldest) return;
+      housekeeping.look(time.nowMs());
+      history.cut(time.nowMs());
+    });
+  }
+
+  #scheduleBeat(): void {
+    this.#cancelBeat = this.#parts.clock.after(heartbeatMs, () => {
+      this.#scheduleBeat();
+      void this.#parts.processes.beat();
+    });
+  }
+
+  #refuseIfOver(): void {
+    if (this.#death) throw this.#death;
+    if (this.#closed) throw new AppError('UNAVAILABLE', 'the store is closed');
+  }
+
+  async #close(): Promise<void> {
+    const { sweeper, writer, housekeeping, history, processes, channel, time } = this.#parts;
+    this.#cancelLook?.();
+    this.#cancelBeat?.();
+    this.#hub.end();
+    await Promise.all([sweeper.end(), writer.close()]);
+    await Promise.all([housekeeping.settled(), history.settled()]);
+    const nowMs = time.nowMs();
+    if (!this.#death) await processes.end(encodeNumber(nowMs)).catch(() => undefined);
+    channel.close();
+  }
+}
+
+/** Rows of control, but for the batches. */
+async function readControl(
+  reader: EtcdReader,
+  layout: Layout,
+): Promise<{ readonly rows: readonly KeyValue[]; readonly revision: number }> {
+  const { start: key, end: rangeEnd } = layout.processes;
+  const { responses, revision } = await reader.raw([{ key, rangeEnd }, { key: layout.history }, { key: layout.time }]);
+  return { rows: responses.flatMap(({ kvs }) => kvs), revision };
+}
+
+/** The latest time that others have written. */
+function floorOf(rows: readonly KeyValue[], layout: Layout): number {
+  let floorMs = 0;
+  for (const row of rows) {
+    if (row.key.equals(layout.time)) floorMs = Math.max(floorMs, decodeNumber(row.value));
+    else if (layout.isProcess(row.key)) floorMs = Math.max(floorMs, decodeProcess(row.value).storageMs);
+  }
+  return floorMs;
+}

@@ -1,0 +1,181 @@
+/**
+ * Transactions of the store as transactions of etcd. Independent ones become nested transactions of one physical one, each with its
+ * own compares and its own fate, sharing one revision. All compares, nested ones too, see the state before the whole: so only those travel
+ * together whose writes touch nothing that another reads or writes. etcd allows 128 operations along each path: a batch leaves each
+ * member what the number of members leaves over, and a transaction that is too large for that goes alone. Pure.
+ */
+import type { Transaction } from '../../proto/store';
+import type { BatchAttempt, Layout } from './layout';
+import { encodeMark, encodeRow } from './layout';
+import type { Compare, RequestOp, TxnRequest } from './messages';
+import { deleteOp, getOp, isAbsent, isAtRevision, putOp } from './messages';
+
+/** etcd's default of --max-txn-ops. */
+const operationsMax = 128;
+/** What one physical transaction carries, so that no member waits long for it; a larger member goes alone. */
+export const batchBytesMax = 524_288;
+/** Compares that guard every physical transaction: its batch row, its process, the lock. */
+export const guardsOfBatch = 3;
+
+/** What a transaction relies on, by the names of etcd's keys. */
+export interface PlanContext {
+  readonly layout: Layout;
+  readonly nowMs: number;
+  /** Generations in which a mark may stand; the first is that of now. */
+  readonly generations: readonly number[];
+  /** Rows that have expired and stand still, with their revisions: they count as absent. */
+  readonly expired: ReadonlyMap<string, number>;
+  /** Whether a due row surely stands that is early enough for this expiry. */
+  readonly hasDue: (key: Buffer, expiresAtMs: number) => boolean;
+}
+
+/** One transaction in etcd's terms. */
+export interface Plan {
+  readonly compare: readonly Compare[];
+  readonly writes: readonly RequestOp[];
+  /** What a conflict needs: checked rows, then marks in each generation. */
+  readonly reads: readonly RequestOp[];
+  /** A key that stands at the revision of the batch where this was applied; undefined: it puts none. */
+  readonly witness: Buffer | undefined;
+  /** Due rows that it files. */
+  readonly dues: readonly { readonly key: Buffer; readonly atMs: number }[];
+}
+
+const noScope = Buffer.alloc(0);
+
+export function nameOf(key: Buffer): string {
+  return key.toString('latin1');
+}
+
+export function planTransaction(transaction: Transaction, context: PlanContext): Plan {
+  const { layout, nowMs, generations, expired } = context;
+  const { checks, writes, marks = [], scope = noScope } = transaction;
+  const compare: Compare[] = [];
+  const reads: RequestOp[] = [];
+  for (const { key, revision } of checks) {
+    const row = layout.row(key);
+    const standing = revision > 0 ? revision : expired.get(nameOf(row));
+    compare.push(standing === undefined ? isAbsent(row) : isAtRevision(row, standing));
+    reads.push(getOp(row));
+  }
+  const puts: RequestOp[] = [];
+  const deletes: RequestOp[] = [];
+  const dues: { key: Buffer; atMs: number }[] = [];
+  let witness: Buffer | undefined;
+  for (const write of writes) {
+    const row = layout.row(write.key);
+    if (write.kind === 'delete') {
+      deletes.push(deleteOp(row));
+      continue;
+    }
+    const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;
+    witness ??= row;
+    puts.push(putOp(row, encodeRow(write.value, { expiresAtMs, history: write.history })));
+    if (expiresAtMs === 0 || context.hasDue(write.key, expiresAtMs)) continue;
+    puts.push(putOp(layout.due(expiresAtMs, write.key), Buffer.alloc(0)));
+    dues.push({ key: write.key, atMs: expiresAtMs });
+  }
+  for (const { key, value } of marks) {
+    for (const generation of generations) {
+      const row = layout.mark(generation, scope, key);
+      const standing = expired.get(nameOf(row));
+      compare.push(standing === undefined ? isAbsent(row) : isAtRevision(row, standing));
+      reads.push(getOp(row));
+    }
+    const own = layout.mark(generations[0]!, scope, key);
+    witness ??= own;
+    puts.push(putOp(own, encodeMark(value, nowMs)));
+  }
+  return { compare, writes: [...puts, ...deletes], reads, witness, dues };
+}
+
+/** The most operations of one level of it. */
+export function widthOf({ compare, writes, reads }: Plan): number {
+  // One more write: what has no witness of its own is given one.
+  return Math.max(compare.length, writes.length + 1, reads.length);
+}
+
+/** Whether so many members, the widest of this width, may travel together. */
+export function fitsBatch(members: number, width: number): boolean {
+  const outer = Math.max(members + 1, guardsOfBatch);
+  return outer + width <= operationsMax;
+}
+
+/** How a transaction that goes alone is sent. */
+export type AloneForm = 'whole' | 'locked';
+
+/** 'locked': its compares are more than one path holds, so nobody else may write while it is judged. */
+export function aloneForm({ compare }: Plan): AloneForm {
+  return compare.length + guardsOfBatch <= operationsMax - outerRoom ? 'whole' : 'locked';
+}
+
+/** Operations that are left for the nested parts of a transaction that goes alone. */
+const outerRoom = 16;
+
+/** Writes of a transaction that goes alone: flat where they fit, else spread over nested transactions. */
+export function spreadWrites(writes: readonly RequestOp[], compares: number): readonly RequestOp[] {
+  if (writes.length + 1 <= operationsMax) return writes;
+  for (let parts = 2; parts <= operationsMax / 2; parts += 1) {
+    const size = Math.ceil(writes.length / parts);
+    if (Math.max(compares, parts + 1) + size > operationsMax) continue;
+    return Array.from({ length: parts }, (_, part) => ({
+      requestTxn: { compare: [], success: writes.slice(part * size, (part + 1) * size), failure: [] },
+    }));
+  }
+  throw new RangeError(`${writes.length} writes with ${compares} compares fit no transaction of etcd`);
+}
+
+/** A member of a batch. */
+export function nested({ compare, writes, reads }: Plan): RequestOp {
+  return { requestTxn: { compare, success: writes, failure: reads } };
+}
+
+/** Adds a row of the batch's own to what would leave no trace at its revision. */
+export function witnessed(plan: Plan, witness: Buffer): Plan {
+  if (plan.witness || plan.writes.length === 0) return plan;
+  return { ...plan, witness, writes: [putOp(witness, Buffer.alloc(0)), ...plan.writes] };
+}
+
+/** Keys that a transaction reads and writes, as names: what decides who may travel together. */
+export interface Footprint {
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+}
+
+export function footprintOf({ checks, writes, marks = [], scope = noScope, attemptId }: Transaction): Footprint {
+  return {
+    reads: checks.map(({ key }) => `r${nameOf(key)}`),
+    writes: [
+      ...writes.map(({ key }) => `r${nameOf(key)}`),
+      ...marks.map(({ key }) => `m${scope.length}/${nameOf(scope)}${nameOf(key)}`),
+      ...(attemptId ? [`a${nameOf(attemptId)}`] : []),
+    ],
+  };
+}
+
+/** The footprints of those that travel together. */
+export class Footprints {
+  readonly #reads = new Set<string>();
+  readonly #writes = new Set<string>();
+
+  meets({ reads, writes }: Footprint): boolean {
+    return (
+      reads.some((name) => this.#writes.has(name)) ||
+      writes.some((name) => this.#writes.has(name) || this.#reads.has(name))
+    );
+  }
+
+  add({ reads, writes }: Footprint): void {
+    for (const name of reads) this.#reads.add(name);
+    for (const name of writes) this.#writes.add(name);
+  }
+}
+
+/** Attempts of a batch, for its row. */
+export function attemptsOf(members: readonly { transaction: Transaction; plan: Plan }[]): BatchAttempt[] {
+  return members.flatMap(({ transaction: { attemptId }, plan: { witness } }) =>
+    attemptId && witness ? [{ attemptId, witness }] : [],
+  );
+}
+
+export type { TxnRequest };

@@ -1,0 +1,186 @@
+/**
+ * What waits to be written, in order of arrival, and which of it travels together: from the front, everything that touches nothing of
+ * what goes before it; of one call nothing overtakes what came before it in that call.
+ */
+import type { CommitOutcome, Transaction } from '../../proto/store';
+import { AppError } from '../../src/core/errors';
+import { transactionBytes } from '../validate';
+import type { Footprint, Plan } from './plan';
+import { Footprints, batchBytesMax, fitsBatch, footprintOf } from './plan';
+
+/** A transaction that waits. */
+export interface WaitingTransaction {
+  readonly kind: 'transaction';
+  readonly transaction: Transaction;
+  readonly footprint: Footprint;
+  readonly bytes: number;
+  readonly call: object;
+  /** When it came, in monotonic milliseconds. */
+  readonly sinceMs: number;
+  /** Rows that stand expired in its way, by etcd's keys: learnt from a try that failed. */
+  readonly expired: Map<string, number>;
+  tries: number;
+  /** Whether what has to be known to judge it was looked up. */
+  isLearnt: boolean;
+  /** It has its outcome, though what became of it may still have to be found out. */
+  isSettled: boolean;
+  readonly settle: (outcome: CommitOutcome) => void;
+}
+
+/** Something of our own, already in etcd's terms. */
+export interface WaitingPlan {
+  readonly kind: 'plan';
+  readonly plan: Plan;
+  readonly footprint: Footprint;
+  readonly bytes: number;
+  readonly call: object;
+  readonly sinceMs: number;
+  /** Whether it was applied; undefined: it was not, for a reason that is not its own. */
+  readonly settle: (isApplied: boolean | undefined) => void;
+}
+
+export type Waiting = WaitingTransaction | WaitingPlan;
+
+/** What may wait; past it OVERLOADED. */
+const waitingMax = 65_536;
+const waitingBytesMax = 134_217_728;
+/** How far behind the front it looks for what may travel along. */
+const lookAheadMax = 2_048;
+
+export class WriteQueue {
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Adds the transactions of one call; those with a fault have their outcome already. Resolves when each has one. */
+  add(
+    transactions: readonly Transaction[],
+    faults: readonly (AppError | undefined)[],
+    sinceMs: number,
+  ): Promise<readonly CommitOutcome[]> {
+    if (this.size + transactions.length > waitingMax || (this.#bytes > waitingBytesMax && this.size > 0)) {
+      return Promise.reject(
+        new AppError('OVERLOADED', `${this.size} transactions wait for etcd already: try again later`),
+      );
+    }
+    return new Promise((resolve) => {
+      const call = {};
+      const outcomes = new Array<CommitOutcome>(transactions.length);
+      let open = transactions.length;
+      transactions.forEach((transaction, index) => {
+        const finish = (outcome: CommitOutcome): void => {
+          outcomes[index] = outcome;
+          open -= 1;
+          if (open === 0) resolve(outcomes);
+        };
+        const error = faults[index];
+        if (error) return finish({ kind: 'failed', error });
+        const waiting: WaitingTransaction = {
+          kind: 'transaction',
+          transaction,
+          footprint: footprintOf(transaction),
+          bytes: transactionBytes(transaction),
+          call,
+          sinceMs,
+          expired: new Map(),
+          tries: 0,
+          isLearnt: false,
+          isSettled: false,
+          settle: (outcome) => {
+            if (waiting.isSettled) return;
+            waiting.isSettled = true;
+            finish(outcome);
+          },
+        };
+        this.#push(waiting);
+      });
+    });
+  }
+
+  /** Adds something of our own. Resolves with whether it was applied. */
+  addPlan(plan: Plan, footprint: Footprint, sinceMs: number): Promise<boolean | undefined> {
+    return new Promise((settle) => {
+      const bytes = plan.writes.length * 64;
+      this.#push({ kind: 'plan', plan, footprint, bytes, call: {}, sinceMs, settle });
+    });
+  }
+
+  /**
+   * Takes what travels together. `judge` says of each what is to become of it: it may `join` with a width, be `done` (it has its outcome),
+   * or has to `wait`.
+   */
+  take(
+    judge: (waiting: Waiting) => { readonly kind: 'join'; readonly width: number } | { readonly kind: 'done' | 'wait' },
+  ): Waiting[] {
+    const taken: Waiting[] = [];
+    const left: Waiting[] = [];
+    const travelling = new Footprints();
+    const held = new Footprints();
+    const heldCalls = new Set<object>();
+    let [bytes, width] = [0, 0];
+    let isFull = false;
+    let at = 0;
+    for (; at < this.#waiting.length && at < lookAheadMax && !isFull; at += 1) {
+      const each = this.#waiting[at]!;
+      const isHeld = heldCalls.has(each.call) || travelling.meets(each.footprint) || held.meets(each.footprint);
+      const verdict = isHeld ? ({ kind: 'wait' } as const) : judge(each);
+      if (verdict.kind === 'done') {
+        this.#bytes -= each.bytes;
+        continue;
+      }
+      const isFitting =
+        verdict.kind === 'join' &&
+        (taken.length === 0 ||
+          (bytes + each.bytes <= batchBytesMax && fitsBatch(taken.length + 1, Math.max(width, verdict.width))));
+      if (verdict.kind === 'join' && isFitting) {
+        taken.push(each);
+        travelling.add(each.footprint);
+        bytes += each.bytes;
+        width = Math.max(width, verdict.width);
+        // One that is too wide for company goes alone.
+        isFull = !fitsBatch(taken.length + 1, width);
+      } else {
+        left.push(each);
+        held.add(each.footprint);
+        heldCalls.add(each.call);
+      }
+    }
+    this.#waiting = left.length === 0 && at === this.#waiting.length ? [] : [...left, ...this.#waiting.slice(at)];
+    this.#bytes -= bytes;
+    return taken;
+  }
+
+  /** Puts back what was taken and not written, before everything else. */
+  putBack(waiting: readonly Waiting[]): void {
+    this.#waiting = [...waiting, ...this.#waiting];
+    for (const { bytes } of waiting) this.#bytes += bytes;
+  }
+
+  /** What may be taken next. */
+  front(): readonly Waiting[] {
+    return this.#waiting.slice(0, lookAheadMax);
+  }
+
+  /** Takes out what is looked for. */
+  remove(isLookedFor: (waiting: Waiting) => boolean): readonly Waiting[] {
+    const removed = this.#waiting.filter(isLookedFor);
+    if (removed.length === 0) return removed;
+    this.#waiting = this.#waiting.filter((each) => !isLookedFor(each));
+    for (const { bytes } of removed) this.#bytes -= bytes;
+    return removed;
+  }
+
+  #push(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#bytes += waiting.bytes;
+  }
+}
+
+/** Gives something of ours, or of a caller's, the failure that kept it from being written. */
+export function fail(waiting: Waiting, error: AppError): void {
+  if (waiting.kind === 'plan') waiting.settle(undefined);
+  else waiting.settle({ kind: 'failed', error });
+}
