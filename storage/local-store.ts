@@ -32,7 +32,7 @@ import { EngineFailure } from './engine';
 import { isReadOnly } from './judge';
 import type { DataSnapshot, LoadStep, Portable } from './portable';
 import { StorageClock } from './storage-clock';
-import { faultOf, validateCommit, validateRanges, validateSearch } from './validate';
+import { faultOf, validateCommit, validateLoad, validateRanges, validateSearch } from './validate';
 import { scanSearch } from './vectors/scan-search';
 import { WatchHub } from './watch-hub';
 
@@ -136,6 +136,7 @@ export class LocalStore implements Store, Portable {
 
   async load(step: LoadStep): Promise<Revision> {
     this.#refuseIfOver();
+    validateLoad(step);
     if (this.#loads.length >= loadsMax) throw new AppError('OVERLOADED', `${loadsMax} loads wait already`);
     return new Promise((resolve, reject) => {
       this.#loads.push({ step, resolve, reject });

@@ -3,6 +3,7 @@ import { limits, storeLimits } from '../proto/limits';
 import type { KeyRange, SearchRequest, Transaction } from '../proto/store';
 import type { AppError } from '../src/core/errors';
 import { invalidArgument } from '../src/core/errors';
+import type { LoadStep } from './portable';
 
 const attemptIdBytes = 16;
 const searchChecksMax = 16;
@@ -110,6 +111,21 @@ function validateTransaction(transaction: Transaction): void {
   if (transaction.attemptId !== undefined && transaction.attemptId.length !== attemptIdBytes) {
     throw invalidArgument('attemptId', `has ${transaction.attemptId.length} bytes, it must have ${attemptIdBytes}`);
   }
+}
+
+/** Refuses rows and marks that no commit could have written: throws INVALID_ARGUMENT. */
+export function validateLoad({ rows, marks }: LoadStep): void {
+  rows.forEach(({ key, value, expiresAtMs }, index) => {
+    checkKey(`rows[${index}].key`, key);
+    checkBytes(`rows[${index}].value`, value, storeLimits.storedValueBytesMax);
+    checkInteger(`rows[${index}].expiresAtMs`, expiresAtMs, 0, Number.MAX_SAFE_INTEGER);
+  });
+  marks.forEach(({ key, value, revision, committedAtMs }, index) => {
+    checkKey(`marks[${index}].key`, key);
+    checkBytes(`marks[${index}].value`, value, storeLimits.markBytesMax);
+    checkInteger(`marks[${index}].revision`, revision, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger(`marks[${index}].committedAtMs`, committedAtMs, 0, Number.MAX_SAFE_INTEGER);
+  });
 }
 
 function validateWrites(transaction: Transaction): void {

@@ -14,7 +14,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError } from '../../src/core/errors';
 import type { BackupHead, BackupPart } from './backup-parts';
-import { readBlock } from './backup-parts';
+import { parseHead, readBlock } from './backup-parts';
 
 export const backupFormat = 1;
 const magic = Buffer.from('norigate backup');
@@ -152,7 +152,7 @@ async function* readParts(reader: BackupReader): AsyncGenerator<BackupPart, void
     const { kind, count, bytes } = await reader.block();
     if (isFirst !== (kind === kinds.head))
       throw reader.damaged(isFirst ? 'it does not begin with its head' : 'a second head');
-    if (kind === kinds.head) yield { kind: 'head', head: JSON.parse(bytes.toString('utf8')) as BackupHead };
+    if (kind === kinds.head) yield { kind: 'head', head: parseHead(bytes.toString('utf8')) };
     else if (kind === kinds.records) {
       totals.blocks += 1;
       totals.records += count;

@@ -6,6 +6,7 @@
  *
  * one after the other, numbers and lengths as varints. Whoever carries the parts need not look into blocks.
  */
+import { limits } from '../../proto/limits';
 import type { History } from '../../src/core/keyspace';
 import { AppError } from '../../src/core/errors';
 import { readVarint, varintOf } from '../../src/core/varint';
@@ -35,6 +36,28 @@ export interface BackupHead {
   readonly rowsAbout: number;
   /** Without: the whole store. */
   readonly tenant: BackupTenant | undefined;
+}
+
+/** A head from elsewhere. Throws INVALID_ARGUMENT where it is not one. */
+export function parseHead(text: string): BackupHead {
+  let head: Partial<BackupHead> | null;
+  try {
+    head = JSON.parse(text) as Partial<BackupHead> | null;
+  } catch (cause) {
+    throw new AppError('INVALID_ARGUMENT', 'the head of the backup is not JSON', { cause });
+  }
+  const { id, storeId, engine, revision, clockMs, rowsAbout, tenant } = head ?? {};
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+  const areTexts = [id, storeId, engine].every((each) => typeof each === 'string');
+  if (!areTexts || ![revision, clockMs, rowsAbout].every(isCount) || (tenant && !isTenant(tenant)))
+    throw new AppError('INVALID_ARGUMENT', 'the head of the backup does not say what a head says');
+  return head as BackupHead;
+}
+
+function isTenant({ id, incarnation, record }: Partial<BackupTenant>): boolean {
+  const isId = typeof id === 'string' && id !== '' && Buffer.byteLength(id) <= limits.tenantIdBytesMax;
+  const isLife = Number.isInteger(incarnation) && incarnation! >= 1 && incarnation! < 2 ** 32;
+  return isId && isLife && (record === undefined || typeof record === 'string');
 }
 
 /** Records, encoded. */

@@ -1,7 +1,8 @@
 /** Parts of a backup as messages, and back. */
 import { partCodec } from '../../proto/backup-wire';
 import { AppError } from '../../src/core/errors';
-import type { BackupHead, BackupPart } from './backup-parts';
+import { parseHead } from './backup-parts';
+import type { BackupPart } from './backup-parts';
 
 export function encodePart(part: BackupPart): Buffer {
   if (part.kind === 'head') return partCodec.encode({ head: JSON.stringify(part.head) });
@@ -14,5 +15,5 @@ export function decodePart(bytes: Buffer): BackupPart {
   if (message.isEnd) return { kind: 'end' };
   if (message.block) return { kind: 'block', block: message.block };
   if (!message.head) throw new AppError('INVALID_ARGUMENT', 'a part of a backup that is empty');
-  return { kind: 'head', head: JSON.parse(message.head) as BackupHead };
+  return { kind: 'head', head: parseHead(message.head) };
 }

@@ -12,6 +12,8 @@ import { readBackup, readBackupBytes, verifyBackup, writeBackup } from '../../st
 import type { ByteSource } from '../../storage/backup/backup-file';
 import type { BackupPart } from '../../storage/backup/backup-parts';
 import { exportData } from '../../storage/backup/export-data';
+import { decodePart, encodePart } from '../../storage/backup/part-message';
+import { partCodec } from '../../proto/backup-wire';
 import { importData, refuseHalfImported } from '../../storage/backup/import-data';
 import { revisionsSkipped } from '../../storage/backup/import-steps';
 import { makeMemoryEngine } from '../../storage/engines/memory';
@@ -355,6 +357,54 @@ describe('one tenant', () => {
       part.kind === 'head' ? { ...part, head: { ...part.head, tenant: { ...part.head.tenant!, id: 'victim' } } } : part,
     );
     await expect(importData(target, listed(forged), { isAlone: true })).rejects.toEqual(refusal(/rows of others/));
+  });
+});
+
+describe('parts from elsewhere', () => {
+  const head = { id: 'a', storeId: 's', engine: 'e', revision: 1, clockMs: 1, rowsAbout: 1 };
+  const encoded = (of: unknown): Buffer => partCodec.encode({ head: JSON.stringify(of) });
+
+  it('are read where they are sound', () => {
+    expect(decodePart(encoded(head))).toEqual({ kind: 'head', head });
+    const tenant = { id: 't', incarnation: 2, record: 'AQ==' };
+    expect(decodePart(encoded({ ...head, tenant }))).toEqual({ kind: 'head', head: { ...head, tenant } });
+    expect(decodePart(encodePart({ kind: 'end' }))).toEqual({ kind: 'end' });
+  });
+
+  it.each([
+    ['no JSON', partCodec.encode({ head: '{' })],
+    ['null', encoded(null)],
+    ['nothing', Buffer.alloc(0)],
+    ['no message', Buffer.of(0xff, 0xff)],
+    ['a revision that is text', encoded({ ...head, revision: '1' })],
+    ['a revision below nothing', encoded({ ...head, revision: -1 })],
+    ['a tenant without a life', encoded({ ...head, tenant: { id: 't' } })],
+    ['a tenant without a name', encoded({ ...head, tenant: { id: '', incarnation: 1 } })],
+    ['a tenant of a long name', encoded({ ...head, tenant: { id: 'a'.repeat(129), incarnation: 1 } })],
+  ])('are refused: %s', (_what, bytes) => {
+    expect(() => decodePart(bytes)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
+  });
+
+  it.each([
+    ['a key that is too long', { key: Buffer.alloc(1_901, 1) }],
+    ['an empty key', { key: Buffer.alloc(0) }],
+    ['a value that is too long', { value: Buffer.alloc(1_310_721) }],
+    ['an expiry that is no number', { expiresAtMs: 2 ** 60 }],
+  ])('with %s are refused, and the store goes on', async (_what, wrong) => {
+    const target = await open('lmdb');
+    const row = { key: Buffer.of(1), value: Buffer.of(1), expiresAtMs: 0, history: 'key' as const, ...wrong };
+    await expect(target.load({ rows: [row], marks: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await fill(target, 'shop', { rows: 1, seed: 1 });
+  });
+
+  it('whose revision leaves no room are refused; nothing changes', async () => {
+    const target = await open('memory');
+    const parts: BackupPart[] = [
+      { kind: 'head', head: { ...head, revision: Number.MAX_SAFE_INTEGER, tenant: undefined } },
+      { kind: 'end' },
+    ];
+    await expect(importData(target, listed(parts), alone)).rejects.toEqual(refusal(/leaves no room/));
+    expect((await target.status()).revision).toBe(0);
   });
 });
 
