@@ -23,6 +23,7 @@ import { showReport } from './support/table';
 import type { Format } from './support/table';
 import { World } from './support/world';
 import { trivial } from './trivial';
+import { vectors } from './vectors';
 
 const benches: readonly Bench[] = [
   trivial,
@@ -38,6 +39,7 @@ const benches: readonly Bench[] = [
   memory,
   recovery,
   quality,
+  vectors,
 ];
 
 const help = `Usage: npm run bench -- [NAME ...] [options]

@@ -404,7 +404,7 @@ function observerOf(metrics: Metrics): StoreObserver {
     onOperation(name, ms, outcome, { asked }) {
       if (name === 'watch') return;
       metrics.storeSeconds.observe({ method: name, outcome }, ms / 1_000);
-      if (name !== 'status') metrics.batchSize.observe({ method: name }, asked);
+      if (name === 'read' || name === 'commit') metrics.batchSize.observe({ method: name }, asked);
     },
   };
 }

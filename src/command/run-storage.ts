@@ -67,12 +67,18 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
 /** With indexes for its vectors, which are written down where the data is. */
 async function withIndexes(store: Store, { config, clock, logger }: RunStorageOptions): Promise<Store> {
   const isKept = config.NORIGATE_ENGINE !== 'memory';
+  const snapshots = isKept
+    ? await openSnapshotDirectory(join(config.DATA_DIR, 'vectors'), store).catch((error: unknown) => {
+        logger.warn({ err: error }, 'vector indexes cannot be written down');
+        return undefined;
+      })
+    : undefined;
   return new VectorStore({
     store,
     makeIndexes: () => new ThreadIndexes(),
     clock,
     memoryBytesMax: config.NORIGATE_VECTOR_MEMORY_BYTES_MAX,
-    snapshots: isKept ? await openSnapshotDirectory(join(config.DATA_DIR, 'vectors'), store) : undefined,
+    snapshots,
     snapshotEveryMs: config.NORIGATE_VECTOR_SNAPSHOT_MS,
     report: logIndexes(logger, clock),
   });

@@ -2,7 +2,7 @@
  * Filters on metadata. A filter is an object, and metadata matches it where every member of the filter matches the member of the same
  * name:
  *
- *  - a list in the filter matches where one of its members does: an empty one never;
+ *  - a list in the filter, which holds plain values only, matches where one of its members does: an empty one never;
  *  - a list in the metadata matches where one of its members does;
  *  - an object in the filter matches an object all of whose named members match, in this same way;
  *  - a string, number, boolean or null matches what is equal to it, of the same type: 1 is not "1", and null is not a missing member.
@@ -36,12 +36,10 @@ function matchValue(wanted: Json): Match {
   return (found) => (isList(found) ? found.some((each) => matches(each)) : matches(found));
 }
 
-/** The usual list is one of plain values: it may be long, and is looked up. */
+/** Looked up, however long it is: else two long lists would cost their product. */
 function matchAny(wanted: readonly Json[]): Match {
-  const isNested = (each: Json): boolean => typeof each === 'object' && each !== null;
-  const plain = new Set(wanted.filter((each) => !isNested(each)));
-  const nested = wanted.filter(isNested).map(matchValue);
-  return (found) => plain.has(found) || nested.some((matches) => matches(found));
+  const plain = new Set(wanted.filter(isPlain));
+  return (found) => plain.has(found);
 }
 
 function matchOne(wanted: Json): Match {
@@ -53,6 +51,16 @@ function matchOne(wanted: Json): Match {
 /** What metadata or a filter says as JSON text; empty text: nothing. */
 export function parseMetadata(text: Buffer | string): Json | undefined {
   return text.length === 0 ? undefined : (JSON.parse(text.toString()) as Json);
+}
+
+/** Whether every list of a filter holds nothing but plain values. */
+export function hasPlainLists(filter: Json): boolean {
+  if (isList(filter)) return filter.every(isPlain);
+  return !isObject(filter) || Object.values(filter).every(hasPlainLists);
+}
+
+function isPlain(value: Json): boolean {
+  return typeof value !== 'object' || value === null;
 }
 
 function isList(value: Json): value is readonly Json[] {

@@ -7,12 +7,20 @@ export type VectorDistance = 'cosine' | 'euclidean' | 'innerProduct';
 
 /** COSINE 1 - cos, 1 where a norm is 0; EUCLIDEAN the straight-line length; INNER_PRODUCT the negated product. */
 export function distanceBetween(distance: VectorDistance, a: Float32Array, b: Float32Array): number {
-  if (distance === 'euclidean') return Math.sqrt(squaredDifference(a, b));
+  return measureFrom(distance, a)(b);
+}
+
+/** The distances from one vector to others of the same length. */
+export function measureFrom(distance: VectorDistance, near: Float32Array): (vector: Float32Array) => number {
+  if (distance === 'euclidean') return (vector) => Math.sqrt(squaredDifference(near, vector));
   // Without the sign of a negative zero.
-  if (distance === 'innerProduct') return 0 - product(a, b);
-  const norms = Math.sqrt(product(a, a)) * Math.sqrt(product(b, b));
-  // Rounding must not make two equal vectors nearer than equal.
-  return norms === 0 ? 1 : Math.min(2, Math.max(0, 1 - product(a, b) / norms));
+  if (distance === 'innerProduct') return (vector) => 0 - product(near, vector);
+  const norm = Math.sqrt(product(near, near));
+  return (vector) => {
+    const norms = norm * Math.sqrt(product(vector, vector));
+    // Rounding must not make two equal vectors nearer than equal.
+    return norms === 0 ? 1 : Math.min(2, Math.max(0, 1 - product(near, vector) / norms));
+  };
 }
 
 function product(a: Float32Array, b: Float32Array): number {

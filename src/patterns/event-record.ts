@@ -7,7 +7,7 @@ import { decodeRecord, encodeRecord } from '../core/codec';
 import { AppError, assertInvariant } from '../core/errors';
 import { keyspace, readEventKey, readEventPlaceKey } from '../core/keyspace';
 import { readUint64, uint64 } from '../core/tuple';
-import { readVarint, varintOf } from '../core/varint';
+import { readVarint, varintBytes, varintOf, writeVarint } from '../core/varint';
 import type { Reading } from '../core/varint';
 
 /** A stream's head: small, whatever the number of its events. */
@@ -109,18 +109,21 @@ export function decodeIdRow(value: Buffer): number {
   return readVarint(readingOf(value));
 }
 
+/** Into one buffer: there may be a hundred thousand of them a second. */
 export function encodeEvent(event: Omit<Event, 'streamId' | 'version'>): Buffer {
   const { position, atMs, followers, eventId, type, data, metadata } = event;
-  return Buffer.concat([
-    Buffer.of(format),
-    varintOf(position),
-    varintOf(atMs),
-    varintOf(followers),
-    ...sized(eventId),
-    ...sized(type),
-    ...sized(data),
-    Buffer.from(metadata, 'utf8'),
-  ]);
+  const texts = [eventId, type, data];
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const textBytes = lengths.reduce((sum, length) => sum + length, Buffer.byteLength(metadata));
+  const bytes = Buffer.allocUnsafe(1 + 6 * varintBytes + textBytes);
+  let at = bytes.writeUInt8(format, 0);
+  for (const number of [position, atMs, followers]) at = writeVarint(bytes, at, number);
+  for (const [index, text] of texts.entries()) {
+    at = writeVarint(bytes, at, lengths[index]!);
+    at += bytes.write(text, at);
+  }
+  at += bytes.write(metadata, at);
+  return bytes.subarray(0, at);
 }
 
 export function toEvent(streamId: string, { key, value }: Pick<Entry, 'key' | 'value'>): Event {

@@ -40,7 +40,8 @@ export interface Settled<O> {
 /**
  * Rows of which whoever writes one writes the row `by` as well, which is never deleted: while that one stays as it was, so do they. They are
  * read in every batch, and again where `by` was found to have moved since, and the commit checks `by` alone. For commands
- * that look at more rows than a transaction has checks; a decision that looks at one looks at `by`.
+ * that look at more rows than a transaction has checks; a decision that looks at one looks at `by`. (Removing
+ * a row that decisions take for absent already is no writing.)
  */
 export interface Covered {
   readonly by: Buffer;
@@ -92,6 +93,11 @@ export interface BatchEnd {
 /** Tries of one batch against writers of other gateways before its commands fail with CONTENTION. */
 export const batchTriesMax = 24;
 const retryBackoff = { baseMs: 1, capMs: 50 };
+/**
+ * So many tries follow each other at once. What a conflict brought is stale after any pause, while the writer that won goes on from
+ * what it has written: whoever always waited would always lose.
+ */
+const triesAtOnce = 4;
 
 /** A state of the store that was read after every command of the batch was queued. */
 interface Snapshot {
@@ -139,6 +145,8 @@ class Batch {
   #snapshot: Snapshot | undefined;
   #live: readonly Job[];
   leftOver: readonly Job[] = [];
+  /** Left over so that the others win. */
+  readonly #spared: Job[] = [];
 
   constructor(jobs: readonly Job[], dependencies: BatchDependencies) {
     this.#live = jobs;
@@ -175,7 +183,8 @@ class Batch {
     await this.#learn();
     let conflicts = 0;
     while (this.#live.length > 0 && conflicts < batchTriesMax) {
-      if (conflicts > 1) await clock.sleep(backoffDelayMs(conflicts - 1, retryBackoff, ids));
+      if (conflicts > 0 && conflicts % triesAtOnce === 0)
+        await clock.sleep(backoffDelayMs(conflicts / triesAtOnce, retryBackoff, ids));
       if (this.#isCoverBroken()) await this.#readCovered();
       const decision = this.#decide();
       const outcome = await this.#confirm(decision);
@@ -184,10 +193,16 @@ class Batch {
       else {
         conflicts += 1;
         this.#learnFrom(decision.transaction, outcome);
+        // A small batch is decided and sent sooner than the next one of a writer that has many to go with it.
+        if (conflicts >= triesAtOnce) this.#spared.push(...this.#keepHalf());
       }
     }
     report({ commands, conflicts });
     if (this.#live.length === 0) return;
+    // Those that were spared have lost as often.
+    const spared = new Set(this.#spared);
+    this.#live = [...this.#live, ...spared];
+    this.leftOver = this.leftOver.filter((job) => !spared.has(job));
     throw new AppError(
       'CONTENTION',
       `other writers won ${batchTriesMax} times in a row: nothing was written, try again`,
@@ -334,16 +349,24 @@ class Batch {
     }
   }
 
+  /** Leaves the second half over for another batch: those; of one command nothing. */
+  #keepHalf(): readonly Job[] {
+    const half = Math.ceil(this.#live.length / 2);
+    const left = this.#live.slice(half);
+    this.leftOver = [...left, ...this.leftOver];
+    this.#live = this.#live.slice(0, half);
+    return left;
+  }
+
   /**
    * A scope that is full of marks fails the commands that would add one; the others are decided again. Past a quota no command fails
    * for the sake of another: half of them go at a time, down to the one that does not fit.
    */
   #failFor(error: AppError): void {
     if (error.code === 'QUOTA_EXCEEDED') {
-      const half = Math.ceil(this.#live.length / 2);
-      if (half === this.#live.length) this.#live[0]!.fail(error);
-      else this.leftOver = [...this.#live.slice(half), ...this.leftOver];
-      this.#live = half === this.#live.length ? [] : this.#live.slice(0, half);
+      if (this.#keepHalf().length > 0) return;
+      this.#live[0]!.fail(error);
+      this.#live = [];
       return;
     }
     if (error.code !== 'OVERLOADED' || !this.#live.some((job) => job.mark)) throw error;

@@ -14,7 +14,7 @@ import { requireJson } from '../core/json';
 import type { Json } from '../core/json';
 import { families, keyspace, vectorLifeRange } from '../core/keyspace';
 import type { VectorLife } from '../core/keyspace';
-import { parseMetadata } from '../core/metadata-filter';
+import { hasPlainLists, parseMetadata } from '../core/metadata-filter';
 import type { VectorDistance } from '../core/vector-distance';
 import { encodeVectorRow } from '../core/vector-row';
 import type { VectorRow } from '../core/vector-row';
@@ -137,10 +137,12 @@ export function requireMetadata(field: string, metadata: unknown): Buffer {
 export function requireFilter(field: string, filter: unknown): string | undefined {
   if (filter === undefined || filter === null) return undefined;
   refuseUnlessObject(field, filter);
-  return requireJson(field, filter, {
+  const text = requireJson(field, filter, {
     bytesMax: limits.vectorFilterBytesMax,
     depthMax: limits.vectorMetadataDepthMax,
   });
+  if (!hasPlainLists(filter as Json)) throw invalidArgument(field, 'has a list that holds a list or an object');
+  return text;
 }
 
 /** Metadata as a caller is shown it; undefined: none. */

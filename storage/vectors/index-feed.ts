@@ -89,7 +89,7 @@ export class IndexFeed {
     this.ready.catch(() => undefined);
     this.#ended = this.#run(onReady)
       .then(
-        () => this.#fail(new AppError('UNAVAILABLE', 'the index was stopped')),
+        () => this.#fail(new AppError('UNAVAILABLE', 'the watch of the index has ended')),
         (error: unknown) => this.#fail(toAppError(error)),
       )
       .then(() => onFailed(this.#end!));
@@ -147,7 +147,7 @@ export class IndexFeed {
   async stop({ isSaved = false } = {}): Promise<void> {
     if (isSaved) await this.save();
     await this.#saving;
-    this.#stopping.abort();
+    this.#abort(new AppError('UNAVAILABLE', 'the index was stopped'));
     await this.#ended;
   }
 
@@ -166,6 +166,8 @@ export class IndexFeed {
         // What stood before the first batch is read now; what comes later is in the watch.
         loading ??= this.#load().then(
           () => {
+            // It may have ended before it had read them all.
+            if (signal.aborted) return;
             this.#isReady = true;
             this.#applyAll();
             this.#wake();

@@ -2,6 +2,7 @@
  * Many indexes by their numbers, and the work that goes on in them between questions: in steps of a few milliseconds, so that a
  * question never waits long.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
@@ -56,23 +57,29 @@ export class IndexHost {
     if (!snapshot) return removeSnapshot(place);
     const { settings, lengthMax } = found;
     const { places } = snapshot.graph;
-    snapshot.graph.save(join(place.directory, file));
-    const graph = await describeGraph(place.directory, file, places);
-    const { members, flat } = snapshot;
-    const { dimensions, distance, isExact } = settings;
-    const { storeId, rows } = place;
-    const head: SnapshotHead = {
-      format: 1,
-      graphFormat,
-      storeId,
-      rows,
-      settings: { dimensions, distance, isExact },
-      graph,
-      membersBytes: members.length,
-      lengthMax,
-    };
-    await writeMembers(place, { head, members, flat });
-    await removeSnapshot(place, graph);
+    try {
+      snapshot.graph.save(join(place.directory, file));
+      const graph = await describeGraph(place.directory, file, places);
+      const { members, flat } = snapshot;
+      const { dimensions, distance, isExact } = settings;
+      const { storeId, rows } = place;
+      const head: SnapshotHead = {
+        format: 1,
+        graphFormat,
+        storeId,
+        rows,
+        settings: { dimensions, distance, isExact },
+        graph,
+        membersBytes: members.length,
+        lengthMax,
+      };
+      await writeMembers(place, { head, members, flat });
+      await removeSnapshot(place, graph);
+    } catch (error) {
+      // The one before may still be whole; half of one is of no use, and the disk may be full.
+      await rm(join(place.directory, file), { force: true });
+      throw error;
+    }
   }
 
   apply(index: number, changes: IndexChanges): IndexState {

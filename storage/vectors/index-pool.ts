@@ -43,6 +43,8 @@ interface Subject {
 
 const tooLargeKeepMs = 600_000;
 const tooLargeMax = 10_000;
+/** Of a close, before the thread is ended. */
+const closeMs = 5_000;
 /** Between two threads. */
 const indexesPauseMs = 1_000;
 
@@ -100,8 +102,14 @@ export class IndexPool {
     this.#cancelSave?.();
     for (const name of [...this.#feeds.keys()]) this.#letGo(name);
     for (const feed of this.#renewing.values()) void feed.stop();
-    await Promise.all(this.#leaving.values());
+    await this.#inTime(Promise.all(this.#leaving.values()));
     await this.#indexes?.stop();
+  }
+
+  /** A snapshot that takes long is given up: the data below has to be closed as well. */
+  async #inTime(leaving: Promise<unknown>): Promise<void> {
+    const isOver = new AbortController();
+    await Promise.race([leaving.finally(() => isOver.abort()), this.#options.clock.sleep(closeMs, isOver.signal)]);
   }
 
   #open(subject: Subject, isFromSnapshot: boolean): IndexFeed | undefined {

@@ -7,7 +7,7 @@ import type { Entry, SearchHit, SearchRequest } from '../../proto/store';
 import { invalidArgument } from '../../src/core/errors';
 import { compileFilter, parseMetadata } from '../../src/core/metadata-filter';
 import type { MatchMetadata, MetadataFilter } from '../../src/core/metadata-filter';
-import { distanceBetween } from '../../src/core/vector-distance';
+import { measureFrom } from '../../src/core/vector-distance';
 import { metadataOf, readVector, withoutVector } from '../../src/core/vector-row';
 
 interface Ranked {
@@ -20,6 +20,7 @@ export type NearestRequest = Pick<SearchRequest, 'distance' | 'near' | 'k' | 'fi
 export class Nearest {
   readonly #request: NearestRequest;
   readonly #matches: MatchMetadata | undefined;
+  readonly #measure: (vector: Float32Array) => number;
   readonly #vector: Float32Array;
   readonly #ranked: Ranked[] = [];
 
@@ -27,6 +28,7 @@ export class Nearest {
     this.#request = request;
     const { filter } = request;
     this.#matches = filter === undefined ? undefined : compileFilter(JSON.parse(filter) as MetadataFilter);
+    this.#measure = measureFrom(request.distance, request.near);
     this.#vector = new Float32Array(request.near.length);
   }
 
@@ -40,10 +42,10 @@ export class Nearest {
 
   /** Looks at a row. No row may be offered twice. */
   offer(entry: Entry): void {
-    const { distance: measure, near, except, k } = this.#request;
+    const { except, k } = this.#request;
     if (except?.equals(entry.key) || !readVector(entry.value, this.#vector)) return;
     if (this.#matches && !this.#matches(parseMetadata(metadataOf(entry.value)))) return;
-    const ranked = { distance: distanceBetween(measure, near, this.#vector), entry };
+    const ranked = { distance: this.#measure(this.#vector), entry };
     if (this.isFull && !isBefore(ranked, this.#ranked.at(-1)!)) return;
     this.#ranked.splice(this.#placeOf(ranked), 0, ranked);
     if (this.#ranked.length > k) this.#ranked.pop();

@@ -71,8 +71,13 @@ export async function writeMembers(place: SnapshotPlace, { head, members, flat }
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   const path = join(place.directory, membersFile(place.name));
-  await writeFile(`${path}.new`, [...parts, hash.digest()], { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  try {
+    await writeFile(`${path}.new`, [...parts, hash.digest()], { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    await rm(`${path}.new`, { force: true });
+    throw error;
+  }
 }
 
 /** The snapshot, whole and verified, the graph's file too; undefined: there is none, or none that can be believed. */

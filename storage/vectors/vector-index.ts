@@ -18,9 +18,9 @@ import type { Snapshot } from './snapshot-file';
 /** What stands for a vector, by its slot. */
 interface Member {
   readonly id: string;
-  revision: number;
-  metadata: Json | undefined;
-  metadataBytes: number;
+  readonly revision: number;
+  readonly metadata: Json | undefined;
+  readonly metadataBytes: number;
 }
 
 /** A member in a snapshot. */
@@ -37,6 +37,7 @@ const membersOfLine = 5_000;
 /** Once there is a graph, as many may stay in the flat part: those that change often never reach it. */
 const flatRestMax = 512;
 const flatRestMin = 256;
+/** Of what a filter asks of the graph: more than its part of all vectors says. */
 const extraFactor = 1.5;
 /** What one search asks of the graph at most for the sake of a filter. */
 const graphFetchMax = 10_000;
@@ -110,7 +111,7 @@ export class VectorIndex {
 
   /** What a snapshot needs beside the graph, as it is now; undefined where reading the rows anew is as quick. */
   snapshot(): IndexSnapshot | undefined {
-    if (!this.#graph) return undefined;
+    if (!this.#graph || this.#slotOf.size === 0) return undefined;
     const flatSlots = this.#flat.slots();
     const lines: string[] = [];
     const ofGraph = this.#members.flatMap((member, slot) => (member && !this.#flat.has(slot) ? [slot] : []));
@@ -192,10 +193,9 @@ export class VectorIndex {
     const graph = this.#graph?.search(measured, wanted) ?? [];
     // Past the last one that a part has named it may have others: those of the other part are not the next ones then.
     const edge = Math.min(edgeOf(flat, this.#flat.size), edgeOf(graph, this.#graph?.size ?? 0));
-    return this.#propose(
-      [...flat, ...graph].filter(({ distance }) => distance <= edge),
-      false,
-    );
+    const hits = [...flat, ...graph].filter(({ distance }) => distance <= edge).sort(byDistance);
+    // A graph may miss some anyway; where there is none, all that are as near as the last one wanted are proposed.
+    return this.#propose(graph.length > 0 ? hits.slice(0, wanted) : hits, false);
   }
 
   // --- searching ---------------------------------------------------------------------------------------------------
@@ -205,15 +205,23 @@ export class VectorIndex {
   }
 
   /** The nearest of the flat part, with all that are as near as the last of them. */
-  #nearFlat(near: Float32Array, wanted: number): SegmentHit[] {
-    const scale = this.#metric === MetricKind.L2sq ? undefined : lengthOf(near) * this.#lengthMax;
+  #nearFlat(near: Float32Array, wanted: number): readonly SegmentHit[] {
     for (let count = wanted + 16; ; count *= 4) {
       const hits = this.#flat.search(near, count);
-      const edge = hits[wanted - 1]?.distance;
-      const last = hits.at(-1)?.distance;
-      const isWhole = hits.length < count || edge === undefined || last === undefined;
-      if (isWhole || last - edge > tolerance * (scale ?? Math.abs(last))) return hits;
+      const proposed = this.#withEquals(near, hits, wanted);
+      if (hits.length < count || proposed.length < hits.length) return proposed;
     }
+  }
+
+  /** The first `wanted` of sorted hits, with those behind that may be as near: what is measured here is a little off. */
+  #withEquals(near: Float32Array, hits: readonly SegmentHit[], wanted: number): readonly SegmentHit[] {
+    const edge = hits[wanted - 1]?.distance;
+    if (edge === undefined) return hits;
+    const isSquared = this.#metric === MetricKind.L2sq;
+    const end = edge + tolerance * (isSquared ? edge : lengthOf(near) * this.#lengthMax);
+    let count = wanted;
+    while (count < hits.length && hits[count]!.distance <= end) count += 1;
+    return hits.slice(0, count);
   }
 
   #filtered(near: Float32Array, wanted: number, filter: MetadataFilter): Candidates {
@@ -225,11 +233,11 @@ export class VectorIndex {
     let fetch = Math.ceil(extraFactor * wanted * (this.#slotOf.size / Math.max(1, matching.size)));
     // To measure the row of a match costs about what it costs to find one more in the graph.
     if (matching.size <= Math.max(wanted, fetch)) return this.#proposeAll(matching);
-    const flat = this.#measuredFlat(near, matching).slice(0, wanted);
+    const flat = this.#withEquals(near, this.#measuredFlat(near, matching), wanted);
     if (!graph || graph.size === 0) return this.#propose(flat, false);
     for (; fetch <= graphFetchMax; fetch *= 4) {
       const hits = graph.search(near, fetch).filter(({ slot }) => matching.has(slot));
-      if (hits.length >= wanted) return this.#propose([...flat, ...hits.slice(0, wanted)], false);
+      if (hits.length >= wanted) return this.#propose([...flat, ...hits].sort(byDistance).slice(0, wanted), false);
       if (fetch >= graph.size) break;
     }
     return this.#proposeAll(matching);
@@ -241,7 +249,7 @@ export class VectorIndex {
     for (const slot of this.#flat.slots()) {
       if (slots.has(slot)) hits.push({ slot, distance: this.#measure(near, this.#flat.vectorOf(slot)) });
     }
-    return hits.sort((a, b) => a.distance - b.distance);
+    return hits.sort(byDistance);
   }
 
   #measure(near: Float32Array, vector: Float32Array): number {
@@ -254,8 +262,7 @@ export class VectorIndex {
     return sum;
   }
 
-  #propose(hits: SegmentHit[], isAll: boolean): Candidates {
-    hits.sort((a, b) => a.distance - b.distance);
+  #propose(hits: readonly SegmentHit[], isAll: boolean): Candidates {
     return { ids: hits.map(({ slot }) => this.#members[slot]!.id), isAll };
   }
 
@@ -311,6 +318,10 @@ function lengthOf(vector: Float32Array): number {
   let sum = 0;
   for (let at = 0; at < vector.length; at += 1) sum += vector[at]! * vector[at]!;
   return Math.sqrt(sum);
+}
+
+function byDistance(a: SegmentHit, b: SegmentHit): number {
+  return a.distance - b.distance;
 }
 
 /** How far a part of an index has been searched. */

@@ -1,8 +1,10 @@
 /** One scope of a store among others. */
 import { tenantScope } from '../../src/core/keyspace';
+import { AppError } from '../../src/core/errors';
 import { ScopedStore } from '../../src/store/scoped-store';
 import { lmdbFixture } from '../support/lmdb-fixture';
 import { memoryFixture, scopedFixture } from '../support/store-fixtures';
+import { found, idsOf, inserting, search } from '../support/vectors';
 import { describeStore } from './suite/describe-store';
 import { WatchReader } from './suite/watch-reader';
 import {
@@ -66,6 +68,34 @@ describe('two scopes of one store', () => {
     expect((await store.status()).revision).toBe(revision);
     await other.close();
     await watch.drain();
+    await remove();
+  });
+});
+
+describe('a search in a scope', () => {
+  it('finds nothing of another scope, whose rows have the same keys', async () => {
+    const { store, remove } = await memoryFixture({});
+    const scopes = ['a', 'b', 'b\0'].map((tenant) => new ScopedStore(store, tenantScope(tenant, 1)));
+    for (const [at, scope] of scopes.entries())
+      await committed(scope, inserting({ [`only${at}`]: [at, 0], same: [9, 9] }));
+    for (const [at, scope] of scopes.entries())
+      expect(await idsOf(scope, { near: [0, 0], k: 100 })).toEqual([`only${at}`, 'same']);
+    const { hits } = await found(scopes[1]!, { near: [0, 0], except: 'same' });
+    expect(hits.map(({ key }) => key.toString())).toEqual(['v:only1']);
+    await remove();
+  });
+
+  it('whose gate has moved is refused with the reason of the gate; other checks are conflicts without it', async () => {
+    const { store, remove } = await memoryFixture({});
+    const gate = { key: bytes('gate'), revision: 0, refusal: () => new AppError('FORBIDDEN', 'shut') };
+    const scope = new ScopedStore(store, tenantScope('a', 1), gate);
+    const { revision } = await committed(scope, transaction([put('head'), ...inserting({ a: [1, 1] }).writes]));
+    const checks = [{ key: bytes('head'), revision }];
+    expect(await idsOf(scope, { near: [0, 0], checks })).toEqual(['a']);
+    const moved = await search(scope, { near: [0, 0], checks: [{ key: bytes('head'), revision: 1_000 }] });
+    expect(moved).toMatchObject({ kind: 'conflict', entries: [{ key: bytes('head'), revision }] });
+    await putAll(store, 'gate');
+    await expect(search(scope, { near: [0, 0], checks })).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await remove();
   });
 });

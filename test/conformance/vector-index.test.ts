@@ -110,8 +110,11 @@ describe('an index', () => {
     const { vector } = next();
     const same = Array.from({ length: 300 }, (_, at) => ({ id: `same${at}`, vector, group: 0 }));
     put(index, same);
-    const { ids } = index.search({ near: vector, wanted: 5, filter: undefined });
-    expect(ids.filter((id) => id.startsWith('same'))).toHaveLength(300);
+    for (const filter of [undefined, '{"group":0}', `{"tenth":[0,1,2,3,4,5,6,7,8,9]}`]) {
+      const { ids } = index.search({ near: vector, wanted: 5, filter });
+      expect(ids.filter((id) => id.startsWith('same'))).toHaveLength(300);
+      expect(ids.length).toBeLessThan(330);
+    }
   });
 
   it('fills what is wanted with what matches a filter, however few', () => {

@@ -1,5 +1,5 @@
 /** The store with indexes, in what a search alone does not show: memory, failures of the thread, indexes that are made anew, snapshots. */
-import { cp, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Store } from '../../proto/store';
@@ -24,6 +24,7 @@ class WatchedIndexes extends LocalIndexes {
   searches = 0;
   saves = 0;
   beforeApply: (() => Promise<void>) | undefined;
+  beforeSave: (() => Promise<void>) | undefined;
 
   override async open(...given: Parameters<Indexes['open']>): ReturnType<Indexes['open']> {
     this.opened += 1;
@@ -42,6 +43,7 @@ class WatchedIndexes extends LocalIndexes {
   }
 
   override async save(...given: Parameters<Indexes['save']>): ReturnType<Indexes['save']> {
+    await this.beforeSave?.();
     await super.save(...given);
     this.saves += 1;
   }
@@ -230,6 +232,29 @@ describe('memory', () => {
     expect(store.indexStates()).toHaveLength(2);
   });
 
+  it('an index that has to go while its rows are still read answers nothing from the part that it has', async () => {
+    // Several pages of rows.
+    const text = 'x'.repeat(9_000);
+    for (let batch = 0; batch < 4; batch += 1) {
+      const names = Array.from({ length: 20 }, (_, at) => `wide${batch * 20 + at}`);
+      const vectors = Object.fromEntries(names.map((name) => [name, randomVector()]));
+      await committed(base, inserting(vectors, Object.fromEntries(names.map((name) => [name, { text }]))));
+    }
+    const store = open({ indexesMax: 1 });
+    await agrees(store, { distance: 'innerProduct' });
+    let letOn: () => void = () => undefined;
+    made[0]!.beforeApply = () => new Promise((resolve) => (letOn = resolve));
+    const near = randomVector();
+    const waiting = idsOf(store, { near, k: 80 });
+    await turns();
+    made[0]!.beforeApply = undefined;
+    const other = idsOf(store, { near, k: 80, distance: 'innerProduct' });
+    await turns();
+    letOn();
+    expect(await waiting).toEqual(await idsOf(base, { near, k: 80 }));
+    expect(await other).toHaveLength(80);
+  });
+
   it('that is too small for one index: all rows are read, and it is tried again later', async () => {
     await insertMany(200);
     const store = open({ memoryBytesMax: 10_000 });
@@ -379,6 +404,34 @@ describe('snapshots', () => {
     const applied = made.at(-1)!.applied.length;
     await agrees(store);
     expect(made.at(-1)!.applied).toHaveLength(applied);
+  });
+
+  it('that take too long at the end are given up', async () => {
+    await insertMany(600);
+    const store = await openWithSnapshots();
+    await agrees(store);
+    made.at(-1)!.beforeSave = () => new Promise(() => undefined);
+    const closing = store.close();
+    await turns();
+    clock.advance(5_000);
+    await closing;
+  });
+
+  it('that cannot be finished leave nothing, and the one before as it was', async () => {
+    await written();
+    const before = await files();
+    const store = await openWithSnapshots();
+    await committed(base, inserting({ new: randomVector() }));
+    await agrees(store);
+    // The members' new file cannot be made where a folder is.
+    await mkdir(join(directory, `${before[1]!}.new`));
+    await store.close();
+    expect(reports).toContainEqual({ kind: 'fault', error: expect.any(Error) });
+    await rm(join(directory, `${before[1]!}.new`), { recursive: true });
+    expect(await files()).toEqual(before);
+    const next = await openWithSnapshots();
+    await agrees(next);
+    expect(made.at(-1)!.applied).toEqual(['new']);
   });
 
   it('that cannot be written are reported, and nothing else', async () => {

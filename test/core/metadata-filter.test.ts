@@ -1,5 +1,5 @@
 import type { Json } from '../../src/core/json';
-import { compileFilter, parseMetadata } from '../../src/core/metadata-filter';
+import { compileFilter, hasPlainLists, parseMetadata } from '../../src/core/metadata-filter';
 import type { MetadataFilter } from '../../src/core/metadata-filter';
 
 const parsed = (text: string): Json => JSON.parse(text) as Json;
@@ -38,4 +38,21 @@ it('takes no metadata for an object without members', () => {
   expect(parseMetadata(Buffer.alloc(0))).toBeUndefined();
   expect(compileFilter({})(undefined)).toBe(true);
   expect(compileFilter({ a: null })(undefined)).toBe(false);
+});
+
+it.each([
+  ['{"a":[1,"b",null,true]}', true],
+  ['{"a":{"b":[1]}}', true],
+  ['{"a":[[1]]}', false],
+  ['{"a":[{"b":1}]}', false],
+  ['{"a":{"b":[1,{}]}}', false],
+])('has only plain values in its lists: %s', (filter, expected) => {
+  expect(hasPlainLists(parsed(filter))).toBe(expected);
+});
+
+it('takes no longer where two lists are long', () => {
+  const many = Array.from({ length: 3_000 }, (_, at) => at);
+  const matches = compileFilter({ a: many });
+  const metadata = { a: many.map((each) => each + 3_000) };
+  for (let round = 0; round < 300; round += 1) expect(matches(metadata)).toBe(false);
 });

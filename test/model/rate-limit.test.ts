@@ -32,6 +32,6 @@ describe('the model finds', () => {
     ['refusals by a clock that lags', runAlone, () => hastyRefusals, 'refused'],
     ['state that is forgotten early', runWindows, () => forgottenEarly, 'spent|left'],
   ] as const)('%s', async (_, run, makeFault: () => RateLimitFault, expected) => {
-    expect(await firstFault(60, (seed) => run(seed, makeFault()))).toMatch(new RegExp(expected));
+    expect(await firstFault(300, (seed) => run(seed, makeFault()))).toMatch(new RegExp(expected));
   });
 });

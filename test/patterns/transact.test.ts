@@ -213,6 +213,27 @@ describe('other gateways', () => {
     expect(await outcomeOf(gateway.transact.run(add('a', 1)))).toBe(value + 1);
   });
 
+  it('that win several times in a row meet a batch that gets smaller, and is sooner ready; nothing is lost of it', async () => {
+    let wins = 8;
+    gateway.store.beforeCommit = async () => {
+      if ((wins -= 1) >= 0) await otherWrites('a', 0);
+    };
+    const sums = await world.until(
+      atOnce(16, (index) => outcomeOf(gateway.transact.run(add('a', 1, { key: `k${index}` })))),
+    );
+    expect(sums).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
+    expect(gateway.store.commits.map(({ marks }) => marks!.length)).toEqual([16, 16, 16, 16, 8, 4, 2, 1, 1, 15]);
+  });
+
+  it('that win every time make CONTENTION of the whole of a batch', async () => {
+    gateway.store.beforeCommit = () => otherWrites('a', 0).then(() => undefined);
+    const failed = await world.until(
+      atOnce(16, () => gateway.transact.run(add('a', 1)).catch((error: unknown) => error)),
+    );
+    for (const error of failed) expect(error).toEqual(failure('CONTENTION'));
+    expect(gateway.store.commits).toHaveLength(batchTriesMax);
+  });
+
   it('never make a refusal wait: what they wrote is the newest state', async () => {
     let value = 100;
     gateway.store.beforeCommit = async () => void (await otherWrites('a', (value += 1)));

@@ -359,6 +359,7 @@ describe('what is refused, naming the field', () => {
     ['near to infinity', () => search({ near: { vector: [1, Infinity] } }), 'near.vector[1]'],
     ['a filter that is a list', () => search({ filter: [] }), 'filter'],
     ['a filter that is a text', () => search({ filter: 'a' }), 'filter'],
+    ['a filter with a list in a list', () => search({ filter: { a: [[1]] } }), 'filter'],
     ['too long a filter', () => search({ filter: { a: 'x'.repeat(16_384) } }), 'filter'],
     [
       'an empty idempotency key',

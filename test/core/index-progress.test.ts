@@ -1,0 +1,44 @@
+import { logIndexes } from '../../src/command/index-progress';
+import { ManualClock } from '../../src/core/clock';
+import { AppError } from '../../src/core/errors';
+import { makeLogger } from '../../src/core/telemetry';
+
+function logged() {
+  const clock = new ManualClock();
+  const lines: Record<string, unknown>[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
+  const report = logIndexes(makeLogger({ level: 'info', format: 'json', name: 'storage', destination }), clock);
+  const said = (): unknown[] => lines.splice(0).map(({ index, rows, msg }) => [index, rows, msg]);
+  return { clock, report, said };
+}
+
+const reading = (rows: number, { index = 1, isDone = false } = {}) =>
+  ({ kind: 'reading', index, rows, isDone }) as const;
+
+it('says how far an index of many rows has come, once a second, and when it has all', () => {
+  const { clock, report, said } = logged();
+  report(reading(4_000));
+  expect(said()).toEqual([]);
+  report(reading(6_000));
+  report(reading(7_000));
+  report(reading(9_000, { index: 2 }));
+  expect(said()).toEqual([
+    [1, 6_000, 'reading rows for a vector index'],
+    [2, 9_000, 'reading rows for a vector index'],
+  ]);
+  clock.advance(1_000);
+  report(reading(8_000));
+  report(reading(9_000, { isDone: true }));
+  expect(said()).toEqual([
+    [1, 8_000, 'reading rows for a vector index'],
+    [1, 9_000, 'a vector index has all rows'],
+  ]);
+});
+
+it('says nothing of a small index, and warns of what could not be written', () => {
+  const { report, said } = logged();
+  report(reading(100, { isDone: true }));
+  expect(said()).toEqual([]);
+  report({ kind: 'fault', error: new AppError('INTERNAL', 'no room') });
+  expect(said()).toEqual([[undefined, undefined, 'a vector index could not be written down']]);
+});
