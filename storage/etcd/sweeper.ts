@@ -31,24 +31,32 @@ const secondMs = 400;
 export class Sweeper {
   readonly #options: SweeperOptions;
   #running: Promise<void> | undefined;
+  /** Something may have become due since the last look began. */
+  #isWanted = false;
   #isEnded = false;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
   }
 
-  /** Looks for what is due, unless it does already. */
+  /** Looks for what is due; once more where it does already. */
   look(): void {
-    if (this.#isEnded) return;
-    this.#running ??= this.#sweep()
-      .catch(() => undefined)
-      .then(() => void (this.#running = undefined));
+    this.#isWanted = true;
+    if (!this.#isEnded) this.#running ??= this.#run();
   }
 
   /** Resolves when it has stopped. */
   async end(): Promise<void> {
     this.#isEnded = true;
     await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isWanted && !this.#isEnded) {
+      this.#isWanted = false;
+      await this.#sweep().catch(() => undefined);
+    }
+    this.#running = undefined;
   }
 
   async #sweep(): Promise<void> {
