@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `norigate` (all in one), `gateway`, `storage`, `schema`. Besides `config.ts` the only place that reads the
+ * The command line: `norigate` (all in one), `gateway`, `storage`, `schema`, `export`, `import`. Besides `config.ts` the only place that reads the
  * environment; the only one that ends the process. Exit codes: 0 after a graceful stop, 1 where it cannot run, 2 for a
  * command line that makes no sense.
  */
@@ -21,7 +21,7 @@ import { Lifecycle } from './core/lifecycle';
 import { Metrics, makeLogger } from './core/telemetry';
 import type { Logger } from './core/telemetry';
 
-const commands = ['all', 'gateway', 'storage', 'schema'] as const;
+const commands = ['all', 'gateway', 'storage', 'schema', 'export', 'import'] as const;
 type Command = (typeof commands)[number];
 
 interface Session {
@@ -43,12 +43,23 @@ function fail(message: string, code = 1): never {
   process.exit(code);
 }
 
-function readCommandLine(): Command {
-  let values: { help?: boolean; version?: boolean };
+interface CommandLine {
+  readonly command: Command;
+  /** Of a backup. */
+  readonly file: string;
+  readonly tenantId: string | undefined;
+}
+
+function readCommandLine(): CommandLine {
+  let values: { help?: boolean; version?: boolean; tenant?: string };
   let positionals: string[];
   try {
     ({ values, positionals } = parseArgs({
-      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+        tenant: { type: 'string' },
+      },
       allowPositionals: true,
     }));
   } catch (error) {
@@ -66,8 +77,12 @@ function readCommandLine(): Command {
   const command = commands.find((each) => each === name);
   if (!command || positionals[0] === 'all')
     fail(`there is no command ${JSON.stringify(name)}. See norigate --help.`, 2);
+  const isBackup = command === 'export' || command === 'import';
+  const file = isBackup ? others.shift() : '';
+  if (file === undefined) fail(`${command} needs the name of a file. See norigate --help.`, 2);
   if (others.length > 0) fail(`${JSON.stringify(others[0])} is one argument too many. See norigate --help.`, 2);
-  return command;
+  if (values.tenant !== undefined && !isBackup) fail('--tenant goes with export and import. See norigate --help.', 2);
+  return { command, file, tenantId: values.tenant };
 }
 
 /** Graceful on the first signal, at once on the second. */
@@ -217,7 +232,7 @@ async function printSchema(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const command = readCommandLine();
+  const { command, file, tenantId } = readCommandLine();
   if (command === 'schema') return printSchema();
   let config: Config;
   try {
@@ -234,6 +249,11 @@ async function main(): Promise<void> {
       if (!process.connected) stopOnSignals(session, () => undefined);
       const { runStorage } = await import('./command/run-storage');
       await runStorage({ ...session, clock: systemClock, ids: systemIds });
+    } else if (command === 'export' || command === 'import') {
+      const backup = { config, clock: systemClock, ids: systemIds, logger: session.logger, file, tenantId };
+      if (command === 'export') await (await import('./command/run-export')).runExport(backup);
+      else await (await import('./command/run-import')).runImport(backup);
+      session.end(0);
     } else if (command === 'gateway') await runGatewayAlone(session);
     else await runAll(session);
   } catch (error) {

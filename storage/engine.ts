@@ -5,6 +5,7 @@
  */
 import type { Change, CommitOutcome, KeyRange, RangeResult, Revision, Transaction } from '../proto/store';
 import { AppError } from '../src/core/errors';
+import type { DataSnapshot, LoadStep } from './portable';
 
 /** The state of an engine that is committed and acknowledged. */
 export interface EngineState {
@@ -84,6 +85,10 @@ export interface Engine {
    * Throws HISTORY_GONE where the log no longer (or not yet) reaches to that revision.
    */
   readLog(afterRevision: Revision, bytesMax: number): LogPage;
+  /** As `Portable.snapshot`. */
+  snapshot(nowMs: number): DataSnapshot;
+  /** As `Portable.load`, in one step like `apply`. */
+  load(takeNowMs: () => number, step: LoadStep): Promise<Applied>;
   /** Writes `clockMs` down and releases everything. */
   close(clockMs: number): Promise<void>;
 }

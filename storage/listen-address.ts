@@ -40,7 +40,8 @@ export async function clearSocketPath(path: string): Promise<void> {
   });
 }
 
-function answers(path: string): Promise<boolean> {
+/** Whether a process listens on the socket. */
+export function answers(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => {

@@ -12,6 +12,7 @@ import type {
   KeyRange,
   ReadOptions,
   ReadResult,
+  Revision,
   SearchOptions,
   SearchOutcome,
   SearchRequest,
@@ -29,6 +30,7 @@ import type { Waiting } from './commit-queue';
 import type { Applied, Engine } from './engine';
 import { EngineFailure } from './engine';
 import { isReadOnly } from './judge';
+import type { DataSnapshot, LoadStep, Portable } from './portable';
 import { StorageClock } from './storage-clock';
 import { faultOf, validateCommit, validateRanges, validateSearch } from './validate';
 import { scanSearch } from './vectors/scan-search';
@@ -49,7 +51,16 @@ const sweepRowsMax = 512;
 /** After a failure for want of room the sweeper waits this long: what it frees may be what is wanting. */
 const sweepRetryMs = 1_000;
 
-export class LocalStore implements Store {
+/** Loads that wait; whoever imports waits for each. */
+const loadsMax = 16;
+
+interface WaitingLoad {
+  readonly step: LoadStep;
+  readonly resolve: (revision: Revision) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+export class LocalStore implements Store, Portable {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #address: string;
@@ -57,6 +68,7 @@ export class LocalStore implements Store {
   readonly #time: StorageClock;
   readonly #queue = new CommitQueue();
   readonly #hub: WatchHub;
+  readonly #loads: WaitingLoad[] = [];
   #isRunning = false;
   #isSweepDue = false;
   #cancelSweep: CancelTimer | undefined;
@@ -117,6 +129,20 @@ export class LocalStore implements Store {
     return { engine: name, storeId, epoch, revision, nowMs: this.#time.nowMs(), oldestRevision, nodes };
   }
 
+  snapshot(): DataSnapshot {
+    this.#refuseIfOver();
+    return this.#engine.snapshot(this.#time.nowMs());
+  }
+
+  async load(step: LoadStep): Promise<Revision> {
+    this.#refuseIfOver();
+    if (this.#loads.length >= loadsMax) throw new AppError('OVERLOADED', `${loadsMax} loads wait already`);
+    return new Promise((resolve, reject) => {
+      this.#loads.push({ step, resolve, reject });
+      if (!this.#isRunning) this.#start();
+    });
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -140,9 +166,11 @@ export class LocalStore implements Store {
 
   async #run(): Promise<void> {
     // Sweeping takes turns with commits, so that neither waits for the end of the other.
-    while (!this.#death && (this.#queue.size > 0 || this.#isSweepDue)) {
+    while (!this.#death && (this.#queue.size > 0 || this.#isSweepDue || this.#loads.length > 0)) {
       if (this.#queue.size > 0) await this.#applyGroup();
       if (this.#isSweepDue && !this.#death) await this.#sweep();
+      const load = this.#death ? undefined : this.#loads.shift();
+      if (load) await this.#load(load);
     }
     this.#isRunning = false;
     if (this.#death) this.#failWaiting(this.#death);
@@ -176,6 +204,18 @@ export class LocalStore implements Store {
     }
   }
 
+  async #load({ step, resolve, reject }: WaitingLoad): Promise<void> {
+    try {
+      const clockMs = step.floor?.clockMs;
+      if (clockMs !== undefined) this.#time.raise(clockMs);
+      const applied = await this.#engine.load(() => this.#time.nowMs(), step);
+      resolve(applied.revision);
+      this.#after(applied);
+    } catch (thrown) {
+      reject(this.#failureOf(thrown));
+    }
+  }
+
   #after({ commits, revision, more }: Applied): void {
     this.#hub.publish(commits, revision);
     if (more) this.#isSweepDue = true;
@@ -202,6 +242,7 @@ export class LocalStore implements Store {
 
   #failWaiting(error: AppError): void {
     while (this.#queue.size > 0) for (const each of this.#queue.take()) settle(each, { kind: 'failed', error });
+    for (const { reject } of this.#loads.splice(0)) reject(error);
   }
 
   // --- expiry ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import { makeMemoryEngine } from './engines/memory';
 import { openEtcdStore } from './etcd/etcd-store';
 import type { EtcdOptions } from './etcd/etcd-store';
 import { LocalStore } from './local-store';
+import type { Portable } from './portable';
 
 export interface OpenStoreOptions {
   readonly engine: 'lmdb' | 'etcd' | 'memory';
@@ -30,7 +31,7 @@ export interface OpenStoreOptions {
  * Throws UNAVAILABLE where the data belongs to another process or etcd does not answer, INTERNAL where it is damaged or of a
  * later format.
  */
-export async function openStore(options: OpenStoreOptions): Promise<Store> {
+export async function openStore(options: OpenStoreOptions): Promise<Store & Partial<Portable>> {
   const { engine: name, directory, clock, ids, address, retention, onFatal, etcd } = options;
   const kept = retention ? { retention } : {};
   if (name === 'etcd') {

@@ -11,9 +11,13 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { storeLimits } from '../proto/limits';
 import type { Store } from '../proto/store';
 import { storeService } from '../proto/wire-types';
+import { backupService } from '../proto/backup-wire';
 import type { Clock } from '../src/core/clock';
 import { AppError } from '../src/core/errors';
+import type { Ids } from '../src/core/ids';
+import { backupCalls } from './backup/backup-calls';
 import { clearSocketPath, unixPath } from './listen-address';
+import type { Portable } from './portable';
 import { SessionCall } from './session-call';
 import { serveWatch } from './watch-call';
 
@@ -32,6 +36,8 @@ export interface StoreServerOptions {
   readonly address: string;
   readonly clock: Clock;
   readonly tls?: ServerTls;
+  /** What exports and imports go to; left out: they are not served. */
+  readonly backup?: { readonly store: Store & Partial<Portable>; readonly ids: Ids };
 }
 
 export interface StoreServer {
@@ -69,6 +75,9 @@ export async function serveStore(options: StoreServerOptions): Promise<StoreServ
       void served.then(() => watches.delete(served));
     },
   });
+  if (options.backup) {
+    server.addService(backupService, { ...backupCalls({ ...options.backup, stopping: stopping.signal }) });
+  }
   const address = await listen(server, options);
 
   const stop = async (deadlineMs = 5_000): Promise<void> => {

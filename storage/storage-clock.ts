@@ -27,4 +27,11 @@ export class StorageClock {
     this.#baseMonotonicMs = monotonicMs;
     return wallMs;
   }
+
+  /** Later times are not before this one. */
+  raise(floorMs: number): void {
+    if (floorMs <= this.nowMs()) return;
+    this.#baseMs = floorMs;
+    this.#baseMonotonicMs = this.#clock.monotonicMs();
+  }
 }

@@ -10,6 +10,8 @@ export function helpText(): string {
     '  norigate gateway     the gateway alone, on a storage tier that runs elsewhere',
     '  norigate storage     the storage tier alone',
     '  norigate schema      prints the SDL',
+    '  norigate export FILE [--tenant ID]   a backup of everything, or of one tenant, into a file',
+    '  norigate import FILE [--tenant ID]   brings a backup into a store that is empty, or where that tenant is not',
     '  norigate --help      this',
     '  norigate --version   the version',
     '',

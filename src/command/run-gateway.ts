@@ -30,10 +30,10 @@ import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-docum
 import { CacheBudget } from '../patterns/cache-entries';
 import { makePatterns, makeTenancy } from '../patterns/patterns';
 import type { RemovalProgress } from '../patterns/tenant-removal';
+import { storageTlsOf } from './client-tls';
 import { makeProgressBars } from './progress-bars';
 import type { Patterns, Tenancy } from '../patterns/patterns';
 import { BatchedStore } from '../store/batched-store';
-import type { ClientTls } from '../store/grpc-connection';
 import { GrpcStore } from '../store/grpc-store';
 import { LaneMemory } from '../store/lane-memory';
 import { SharedWatchStore } from '../store/shared-watch-store';
@@ -164,17 +164,6 @@ function registeredTracer(): Tracer | undefined {
   return provider instanceof ProxyTracerProvider
     ? provider.getDelegateTracer('norigate')
     : provider.getTracer('norigate');
-}
-
-/** What the gateway shows and asks for on the way to storage; undefined: no TLS, which a unix socket never has. */
-function storageTlsOf(config: Config, address: string): ClientTls | undefined {
-  const {
-    NORIGATE_STORAGE_TLS_CA: caFile,
-    NORIGATE_STORAGE_TLS_CERT: certFile,
-    NORIGATE_STORAGE_TLS_KEY: keyFile,
-  } = config;
-  if (caFile === undefined || address.startsWith('unix:')) return undefined;
-  return certFile === undefined || keyFile === undefined ? { caFile } : { caFile, certFile, keyFile };
 }
 
 /** The SDL of what the gateway serves. */

@@ -5,8 +5,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Store } from '../../proto/store';
+import { refuseHalfImported } from '../../storage/backup/import-data';
 import { openStore } from '../../storage/open';
 import type { OpenStoreOptions } from '../../storage/open';
+import type { Portable } from '../../storage/portable';
 import { serveStore } from '../../storage/server';
 import type { ServerTls } from '../../storage/server';
 import { openSnapshotDirectory } from '../../storage/vectors/snapshot-directory';
@@ -44,20 +46,23 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
   try {
     // The socket lies there too, whatever the engine.
     mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-    const store = await withIndexes(await openSoon(options), options);
+    const data = await openSoon(options);
+    const store = await withIndexes(data, options);
     lifecycle.onStop('data', () => store.close());
+    await refuseHalfImported(store);
     ensureSecret(config, options.ids);
     const tls = serverTlsOf(config);
     const server = await serveStore({
       store,
       address: config.storageAddress,
       clock: options.clock,
+      backup: { store: data, ids: options.ids },
       ...(tls && { tls }),
     });
     lifecycle.onStop('storage', () => server.stop(config.NORIGATE_STOP_DEADLINE_MS));
     const { engine } = await store.status();
-    const data = config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? config.DATA_DIR;
-    logger.info({ address: server.address, engine, data }, 'storage listens');
+    const place = config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? config.DATA_DIR;
+    logger.info({ address: server.address, engine, data: place }, 'storage listens');
     await tellParent({ kind: 'listening', address: server.address, engine });
   } catch (error) {
     await tellParent({ kind: 'failed', message: toAppError(error).message });
@@ -123,7 +128,7 @@ function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
 }
 
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
-async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store> {
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Partial<Portable>> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,

@@ -197,6 +197,12 @@ export const families = {
     holds:
       "What is stored for one life of a tenant, written by storage alone, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
   },
+  dataImport: {
+    code: 0x6f,
+    history: 'none',
+    holds:
+      'An import that has not come to its end, reserved scope: the family byte, then the id of the tenant, raw; of a whole store: nothing.',
+  },
 } as const satisfies Record<string, FamilySpec>;
 
 export type FamilyName = keyof typeof families;
@@ -239,6 +245,7 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   apiKeyUse: false,
   tenantRemoval: false,
   tenantUsage: false,
+  dataImport: false,
 };
 
 /** The bytes of the families whose rows are callers' records. */
@@ -346,6 +353,8 @@ export const keyspace = {
     familyKey('tenantRemoval', lifeOf(tenantId, incarnation)),
   tenantUsage: (tenantId: string, incarnation: number): Buffer =>
     familyKey('tenantUsage', lifeOf(tenantId, incarnation)),
+  /** `tenantId` empty: of the whole store. */
+  dataImport: (tenantId: string): Buffer => familyKey('dataImport', tenantId),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
 };
@@ -423,6 +432,11 @@ export function readEventPlaceKey(key: Buffer): number {
 export function apiKeysOfTenantRange(tenantId: string, incarnation: number): { start: Buffer; end: Buffer } {
   const start = familyKey('apiKeyOfTenant', lifeOf(tenantId, incarnation));
   return { start, end: prefixEnd(start) ?? keyAfter(start) };
+}
+
+/** Removals of all lives of a tenant. */
+export function tenantRemovalsPrefix(tenantId: string): Buffer {
+  return familyKey('tenantRemoval', escaped(tenantId));
 }
 
 /** What decides who is let in: records, gates and API keys of all tenants. */

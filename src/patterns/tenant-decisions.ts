@@ -1,7 +1,12 @@
 /** The rules of tenants and their keys: what is stored of them, and pure decisions on it. */
 import { limits } from '../../proto/limits';
 import { decodeRecord, encodeRecord } from '../core/codec';
+import { firstGate, tenantRecordFormat } from '../core/tenant-gate';
+import type { TenantGate } from '../core/tenant-gate';
 import type { Quota } from '../core/usage';
+
+export { firstGate };
+export type { TenantGate };
 
 export type TenantPlan = 'FREE' | 'PRO' | 'ENTERPRISE';
 
@@ -24,15 +29,6 @@ export interface TenantRecord {
   readonly name: string;
   readonly plan: TenantPlan;
   readonly createdAtMs: number;
-}
-
-/**
- * Which life of a tenant is open. Written by a deletion, and by the creation that follows it, and by nothing else, since
- * every commit of the tenant checks it. Absent: the first life is open, and was never deleted.
- */
-export interface TenantGate {
-  readonly incarnation: number;
-  readonly isOpen: boolean;
 }
 
 /** How far the removal of one life's data has come. */
@@ -65,18 +61,13 @@ export interface ApiKeyUse {
   readonly minuteMs: number;
 }
 
-const format = 1;
-
 export const encode = (
   record: TenantRecord | TenantGate | TenantRemoval | ApiKeyRecord | ApiKeyHead | ApiKeyUse,
-): Buffer => encodeRecord(format, record);
+): Buffer => encodeRecord(tenantRecordFormat, record);
 
 export const decode = <T extends TenantRecord | TenantGate | TenantRemoval | ApiKeyRecord | ApiKeyHead | ApiKeyUse>(
   value: Buffer,
-): T => decodeRecord<T>(format, value);
-
-/** The gate of a tenant that was never deleted. */
-export const firstGate: TenantGate = { incarnation: 1, isOpen: true };
+): T => decodeRecord<T>(tenantRecordFormat, value);
 
 /** What stands of a tenant. */
 export interface TenantState {

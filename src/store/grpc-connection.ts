@@ -190,7 +190,8 @@ export class GrpcConnection {
   }
 }
 
-function channelCredentials(tls: ClientTls | undefined): ReturnType<typeof credentials.createInsecure> {
+/** Of a channel to storage. */
+export function channelCredentials(tls: ClientTls | undefined): ReturnType<typeof credentials.createInsecure> {
   if (!tls) return credentials.createInsecure();
   const read = (file: string | undefined): Buffer | null => (file === undefined ? null : readFileSync(file));
   return credentials.createSsl(read(tls.caFile), read(tls.keyFile), read(tls.certFile));

@@ -65,7 +65,8 @@ export class LmdbLog {
       if (isKept(logRowTime(value))) break;
       removed.push(key);
       meta.logBytes -= value.length;
-      meta.oldestRevision = readUint64(key);
+      // An import may have cut the log at a later revision.
+      meta.oldestRevision = Math.max(meta.oldestRevision, readUint64(key));
     }
     for (const key of removed) this.#log.removeSync(key);
     this.#isTrimmed = removed.length > 0;

@@ -49,7 +49,7 @@ export class MarkGenerations {
 
   /** A mark that is kept at `nowMs`. */
   find(key: Buffer, nowMs: number): MarkEntry | undefined {
-    for (const generation of this.#kept()) {
+    for (const generation of this.kept()) {
       const row = this.#marks.getBinary(markKey(generation, key));
       const mark = row && decodeMarkRow(row);
       if (mark && mark.committedAtMs + this.#keepMs > nowMs) return { key, ...mark };
@@ -66,7 +66,7 @@ export class MarkGenerations {
   countOf(scope: Buffer): number {
     const name = scope.toString('latin1');
     let count = this.#added.get(name) ?? 0;
-    for (const generation of this.#kept()) count += this.#counts.get(generation)?.get(name) ?? 0;
+    for (const generation of this.kept()) count += this.#counts.get(generation)?.get(name) ?? 0;
     return count;
   }
 
@@ -124,7 +124,7 @@ export class MarkGenerations {
   }
 
   /** The generations whose marks may still count, newest first. */
-  #kept(): readonly number[] {
+  kept(): readonly number[] {
     const newest = (this.#next ?? this.#current)?.id;
     return newest === undefined ? [] : [newest, newest - 1];
   }

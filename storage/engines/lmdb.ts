@@ -33,8 +33,11 @@ import { LmdbLog } from './lmdb-log';
 import { MarkGenerations } from './lmdb-marks';
 import { closeData, mapBytes, openData, pageBytes } from './lmdb-open';
 import type { OpenData } from './lmdb-open';
-import { UsageBook } from '../usage';
+import { UsageBook, UsageChanges } from '../usage';
 import { LmdbRows } from './lmdb-rows';
+import { openLmdbSnapshot } from './lmdb-snapshot';
+import { changesOfRows, markScope } from '../load';
+import type { DataSnapshot, LoadStep } from '../portable';
 
 export interface LmdbEngineOptions {
   /** Of the data; made where there is none. */
@@ -81,6 +84,7 @@ class LmdbEngine implements Engine {
   readonly #log: LmdbLog;
   readonly #marks: MarkGenerations;
   readonly #attempts: LmdbAttempts;
+  readonly #snapshots = new Set<DataSnapshot>();
   #meta: StoreMeta;
   #isClosed = false;
 
@@ -151,9 +155,31 @@ class LmdbEngine implements Engine {
     return this.#onSnapshot(() => this.#log.read(afterRevision, bytesMax, this.#storedMeta()));
   }
 
+  snapshot(nowMs: number): DataSnapshot {
+    const { markKeepMs } = this.#retention;
+    const marks = { generations: this.#marks.kept(), keepMs: markKeepMs };
+    const onRelease = (): void => void this.#snapshots.delete(snapshot);
+    const snapshot = this.#onSnapshot(() => openLmdbSnapshot(this.#data, { nowMs, marks, onRelease }));
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  async load(takeNowMs: () => number, step: LoadStep): Promise<Applied> {
+    let failure: AppError | undefined;
+    const takeGroup = (): Group => ({ transactions: [], nowMs: takeNowMs() });
+    const { work, more } = await this.#commit(takeGroup, (work) => {
+      failure = work.fullDisk;
+      if (!failure) this.#takeLoad(work, step);
+      return false;
+    });
+    if (failure) throw new EngineFailure(failure.message, { isFatal: false, cause: failure });
+    return { outcomes: [], commits: work.commits, revision: work.meta.revision, more };
+  }
+
   async close(clockMs: number): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    for (const snapshot of this.#snapshots) snapshot.release();
     try {
       const meta = { ...this.#meta, clockMs: Math.max(clockMs, this.#meta.clockMs) };
       this.#data.meta.putSync(metaKeys.state, encodeMeta(meta));
@@ -254,6 +280,27 @@ class LmdbEngine implements Engine {
     this.#record(work, { revision, changes });
     // What found nothing to do is remembered as well: done again later, it might find something.
     work.isDirty ||= rows.length > 0 || marks.length > 0 || attemptId !== undefined;
+  }
+
+  #takeLoad(work: Work, { rows, marks, floor }: LoadStep): void {
+    const { meta, nowMs } = work;
+    if (floor) {
+      meta.revision = Math.max(meta.revision, floor.revision);
+      meta.oldestRevision = meta.revision;
+    }
+    meta.revision += 1;
+    const { revision } = meta;
+    const usage = new UsageChanges();
+    for (const row of rows) {
+      usage.add(row.key, this.#rows.head(row.key)?.valueBytes, row.value.length);
+      this.#rows.take(row, revision);
+    }
+    work.usage.take(usage.all());
+    for (const mark of marks) {
+      if (!this.#marks.find(mark.key, nowMs)) this.#marks.put(mark.key, encodeMarkRow(mark), markScope(mark.key));
+    }
+    this.#record(work, { revision, changes: changesOfRows(rows, revision) });
+    work.isDirty = true;
   }
 
   #sweep(work: Work, rowsMax: number): boolean {

@@ -13,6 +13,8 @@ import { decodeUsage, encodeUsage, noUsage, usageKey } from '../../src/core/usag
 import type { Usage } from '../../src/core/usage';
 import { isExpired, judgeTransaction, removal } from '../judge';
 import type { Effects, RowHead, StateView } from '../judge';
+import { changesOfRows, isInSpan, markScope, pagesOf } from '../load';
+import type { DataSnapshot, LoadStep } from '../portable';
 import { UsageBook, UsageChanges } from '../usage';
 import type { UsageChange } from '../usage';
 
@@ -146,6 +148,49 @@ class MemoryEngine implements Engine {
     return { commits, through: this.#revision };
   }
 
+  snapshot(nowMs: number): DataSnapshot {
+    // Rows and marks are never changed, only replaced: two lists are a snapshot.
+    const rows = this.#names.map((name) => this.#rows.get(name)!).filter((row) => !isExpired(row, nowMs));
+    const marks = [...this.#marks.values()].filter((mark) => this.#isKept(mark, nowMs));
+    return {
+      revision: this.#revision,
+      nowMs,
+      rowsAbout: rows.length,
+      rows: (span) => pagesOf(rows.filter(({ key }) => isInSpan(key, span))),
+      marks: (span) => pagesOf(marks.filter(({ key }) => isInSpan(key, span))),
+      release: () => undefined,
+    };
+  }
+
+  load(takeNowMs: () => number, { rows, marks, floor }: LoadStep): Promise<Applied> {
+    if (floor) this.#cut(floor);
+    const nowMs = takeNowMs();
+    this.#clockMs = Math.max(this.#clockMs, nowMs);
+    this.#revision += 1;
+    const revision = this.#revision;
+    const usage = new UsageChanges();
+    for (const row of rows) {
+      usage.add(row.key, this.#rows.get(nameOf(row.key))?.valueBytes, row.value.length);
+      this.#put({ ...row, revision });
+    }
+    this.#bill(usage.all());
+    for (const mark of marks) if (!this.#marks.has(nameOf(mark.key))) this.#keepMark(mark, nameOf(markScope(mark.key)));
+    const commits = this.#record(changesOfRows(rows, revision), nowMs);
+    return Promise.resolve({ outcomes: [], commits, revision, more: this.#trim(nowMs) });
+  }
+
+  #cut({ revision }: { readonly revision: Revision }): void {
+    this.#revision = Math.max(this.#revision, revision);
+    this.#oldestRevision = this.#revision;
+    this.#log.splice(0);
+    this.#logBytes = 0;
+  }
+
+  #keepMark(mark: MarkEntry, scope: string): void {
+    this.#marks.set(nameOf(mark.key), { ...mark, scope });
+    this.#marksOfScope.set(scope, (this.#marksOfScope.get(scope) ?? 0) + 1);
+  }
+
   close(clockMs: number): Promise<void> {
     this.#clockMs = Math.max(this.#clockMs, clockMs);
     return Promise.resolve();
@@ -195,15 +240,8 @@ class MemoryEngine implements Engine {
       else this.#put({ key: Buffer.from(key), value: Buffer.from(value), revision, expiresAtMs, history });
     }
     for (const { key, value } of marks) {
-      const kept = {
-        key: Buffer.from(key),
-        value: Buffer.from(value),
-        revision,
-        committedAtMs: nowMs,
-        scope: nameOf(scope),
-      };
-      this.#marks.set(nameOf(key), kept);
-      this.#marksOfScope.set(kept.scope, (this.#marksOfScope.get(kept.scope) ?? 0) + 1);
+      const kept = { key: Buffer.from(key), value: Buffer.from(value), revision, committedAtMs: nowMs };
+      this.#keepMark(kept, nameOf(scope));
     }
     this.#bill(usage);
     if (attemptId) this.#attempts.add(attemptId, { revision, nowMs });

@@ -1,0 +1,141 @@
+/**
+ * Where an export comes from and an import goes to: the storage process that runs, or, where none does, the data directory itself, which
+ * this process then has open alone.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, Metadata } from '@grpc/grpc-js';
+import { backupService, exportRequestCodec, importResultCodec } from '../../proto/backup-wire';
+import { storeLimits } from '../../proto/limits';
+import { fromStatus } from '../../proto/wire-failure';
+import type { BackupPart } from '../../storage/backup/backup-parts';
+import { exportData } from '../../storage/backup/export-data';
+import { importData, refuseHalfImported } from '../../storage/backup/import-data';
+import type { Imported } from '../../storage/backup/import-data';
+import { decodePart, encodePart } from '../../storage/backup/part-message';
+import { answers, unixPath } from '../../storage/listen-address';
+import { openStore } from '../../storage/open';
+import { requirePortable } from '../../storage/portable';
+import type { Config } from '../config';
+import type { Clock } from '../core/clock';
+import { AppError } from '../core/errors';
+import type { Ids } from '../core/ids';
+import { channelCredentials } from '../store/grpc-connection';
+import { storageTlsOf } from './client-tls';
+import { socketAddress } from './socket-address';
+
+export interface BackupAccess {
+  /** In words. */
+  readonly where: string;
+  export(tenantId: string | undefined): AsyncIterable<BackupPart>;
+  import(parts: AsyncIterable<BackupPart>, tenantId: string | undefined): Promise<Imported>;
+  close(): Promise<void>;
+}
+
+export interface BackupAccessOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Whether the data directory must be there already. */
+  readonly isExport: boolean;
+}
+
+/** Throws INVALID_ARGUMENT where there is nothing to export, and what opening the data throws. */
+export async function openBackupAccess(options: BackupAccessOptions): Promise<BackupAccess> {
+  const { config } = options;
+  const address = socketAddress(config.storageAddress);
+  if (config.NORIGATE_STORAGE !== undefined) return remoteAccess(config, address);
+  const path = unixPath(address);
+  if (path !== undefined && existsSync(path) && (await answers(path))) return remoteAccess(config, address);
+  return localAccess(options);
+}
+
+async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions): Promise<BackupAccess> {
+  const { NORIGATE_ENGINE: engine, DATA_DIR: directory } = config;
+  if (engine !== 'lmdb') {
+    const why =
+      engine === 'memory' ? 'keeps nothing' : 'is not one of those that can be exported or imported in this version';
+    throw new AppError(
+      'INVALID_ARGUMENT',
+      `no storage runs at ${config.storageAddress}, and the engine ${engine} ${why}`,
+    );
+  }
+  if (isExport && !existsSync(join(directory, 'norigate.json')))
+    throw new AppError('INVALID_ARGUMENT', `there is no data in ${directory}, and no storage runs there: see DATA_DIR`);
+  const retention = {
+    logKeepMs: config.NORIGATE_HISTORY_MS,
+    logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
+    markKeepMs: config.NORIGATE_MARK_KEEP_MS,
+  };
+  const store = requirePortable(await openStore({ engine, directory, clock, ids, retention }), engine);
+  if (isExport) {
+    await refuseHalfImported(store).catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
+  }
+  return {
+    where: directory,
+    export: (tenantId) => exportData(store, { tenantId }, ids),
+    import: (parts, tenantId) => importData(store, parts, { isAlone: true, tenantId }),
+    close: () => store.close(),
+  };
+}
+
+function remoteAccess(config: Config, address: string): BackupAccess {
+  const client = new Client(address, channelCredentials(storageTlsOf(config, address)), {
+    'grpc.max_receive_message_length': storeLimits.messageBytesMax,
+    'grpc.max_send_message_length': -1,
+  });
+  return {
+    where: `storage at ${address}`,
+    export: (tenantId) => remoteExport(client, tenantId),
+    import: (parts) => remoteImport(client, parts),
+    close() {
+      client.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function* remoteExport(client: Client, tenantId: string | undefined): AsyncGenerator<BackupPart, void, void> {
+  const { path, requestSerialize, responseDeserialize } = backupService.export;
+  const request = exportRequestCodec.encode(tenantId === undefined ? {} : { tenantId });
+  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, new Metadata());
+  try {
+    for await (const bytes of call) yield decodePart(bytes as Buffer);
+  } catch (error) {
+    throw fromStatus(error as Error);
+  } finally {
+    call.cancel();
+  }
+}
+
+async function remoteImport(client: Client, parts: AsyncIterable<BackupPart>): Promise<Imported> {
+  const { path, requestSerialize, responseDeserialize } = backupService.import;
+  let isAnswered = false;
+  let wake: () => void = () => undefined;
+  let settle: { resolve: (imported: Imported) => void; reject: (error: Error) => void };
+  const answer = new Promise<Imported>((resolve, reject) => (settle = { resolve, reject }));
+  // It may be there before the last part is sent: what was refused need not be sent to its end.
+  answer.catch(() => undefined);
+  const onAnswer = (error: Error | null, bytes?: Buffer): void => {
+    isAnswered = true;
+    wake();
+    if (error) settle.reject(fromStatus(error));
+    else settle.resolve(importResultCodec.decode(bytes!));
+  };
+  const call = client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), onAnswer);
+  call.on('drain', () => wake());
+  try {
+    for await (const part of parts) {
+      if (isAnswered) break;
+      if (!call.write(encodePart(part)) && !isAnswered) await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } catch (error) {
+    call.cancel();
+    throw error;
+  }
+  call.end();
+  return answer;
+}

@@ -1,0 +1,74 @@
+/**
+ * What a store can do beside the six methods of its contract, for those who move data as a whole: give everything from one long
+ * snapshot, and take rows as they were elsewhere. Only inside the storage process; `storage/backup/` makes files of it.
+ */
+import type { Revision, Store } from '../proto/store';
+import { AppError } from '../src/core/errors';
+import type { History } from '../src/core/keyspace';
+
+/** A row with all that has to move with it. The revision does not: a row is written anew where it arrives. */
+export interface PortableRow {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  /** Storage milliseconds; 0: never. */
+  readonly expiresAtMs: number;
+  readonly history: History;
+}
+
+/** An idempotency mark; revision and time are those of the first answer, which a replay gives again. */
+export interface PortableMark {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly revision: Revision;
+  readonly committedAtMs: number;
+}
+
+/** All keys in [start, end). */
+export interface KeySpan {
+  readonly start: Buffer;
+  readonly end: Buffer;
+}
+
+/** Everything as it stood at one revision, for as long as it is held; what is written meanwhile is not seen. */
+export interface DataSnapshot {
+  readonly revision: Revision;
+  /** The storage clock when it was taken; what has expired by then is left out. */
+  readonly nowMs: number;
+  /** Rows of the whole store, for a progress bar. */
+  readonly rowsAbout: number;
+  /** In key order, in pages. Throws UNAVAILABLE once it is released. */
+  rows(span: KeySpan): AsyncIterable<readonly PortableRow[]>;
+  marks(span: KeySpan): AsyncIterable<readonly PortableMark[]>;
+  /** Must be called: an engine may keep room for it. */
+  release(): void;
+}
+
+/** Rows and marks to be written in one commit, over what stands under their keys. */
+export interface LoadStep {
+  readonly rows: readonly PortableRow[];
+  readonly marks: readonly PortableMark[];
+  /**
+   * Later revisions and, where given, times are above these, and no watch can begin before: for the first step of an import, whose
+   * callers may hold versions and cursors that another store gave.
+   */
+  readonly floor?: { readonly revision: Revision; readonly clockMs: number | undefined } | undefined;
+}
+
+export interface Portable {
+  snapshot(): DataSnapshot;
+  /** Durable when it resolves; with the revision of the commit. Rejects as `Store.commit`. */
+  load(step: LoadStep): Promise<Revision>;
+}
+
+/** Every key. */
+export const everyKey: KeySpan = { start: Buffer.of(0), end: Buffer.of(0xff, 0xff) };
+
+/** Throws INVALID_ARGUMENT where the engine cannot do it. */
+export function requirePortable(store: Store & Partial<Portable>, engine: string): Store & Portable {
+  if (isPortable(store)) return store;
+  throw new AppError('INVALID_ARGUMENT', `data on the engine ${engine} cannot be exported or imported in this version`);
+}
+
+function isPortable(store: Store & Partial<Portable>): store is Store & Portable {
+  return store.snapshot !== undefined && store.load !== undefined;
+}
