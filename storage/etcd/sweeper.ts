@@ -92,10 +92,11 @@ export class Sweeper {
     // It lives longer than was thought: looked at again at its end.
     else if (head && head.expiresAtMs > atMs) writes.push(putOp(layout.due(head.expiresAtMs, key), Buffer.alloc(0)));
     const compare = [row ? isAtRevision(rowKey, row.modRevision) : isAbsent(rowKey)];
+    // Two due rows of one key may be filed anew under the same time: they do not travel together.
     const plan: Plan = { compare, writes, reads: [], witness: undefined, dues: [] };
     return {
       plan,
-      footprint: isOver ? { reads: [], writes: [name] } : { reads: [name], writes: [`d${nameOf(due.key)}`] },
+      footprint: isOver ? { reads: [], writes: [name] } : { reads: [name], writes: [`d${nameOf(key)}`] },
     };
   }
 }

@@ -29,11 +29,13 @@ import type { Footprint, Plan } from './plan';
 import {
   aloneForm,
   attemptsOf,
+  grouped,
   guardsOfBatch,
   nameOf,
   nested,
   planTransaction,
   spreadWrites,
+  ungrouped,
   widthOf,
   witnessed,
 } from './plan';
@@ -369,13 +371,14 @@ export class EtcdWriter {
     }));
     const fate = await this.#deliver(members, batch, nowMs, (put) => ({
       compare: this.#guards(batch.key),
-      success: [put, ...members.map(({ plan }) => nested(plan))],
+      success: [put, ...grouped(members.map(({ plan }) => nested(plan)))],
       failure: this.#guardReads(batch.key),
     }));
     if (fate.kind === 'answered') {
       const { header, succeeded, responses } = fate.response;
       if (!succeeded) return this.#onGuards(members, rangesOf(responses));
-      const answers = responses.slice(1).map(({ responseTxn }) => responseTxn!);
+      const outer = responses.slice(1).map(({ responseTxn }) => responseTxn!);
+      const answers = ungrouped(outer, members.length);
       this.#written(
         members,
         answers.map((each) => each.succeeded),

@@ -136,7 +136,12 @@ export function startProgram(
   environment: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
 ): Program {
-  return new Program(args, { PORT: '0', DATA_DIR: dataDirectory, ...engineOf(dataDirectory), ...environment });
+  return new Program(args, {
+    PORT: '0',
+    DATA_DIR: dataDirectory,
+    ...(environment['NORIGATE_ENGINE'] === undefined && engineOf(dataDirectory)),
+    ...environment,
+  });
 }
 
 /** Starts an application (`examples/…/main.mjs`) in the same way. */
