@@ -260,6 +260,19 @@ export const settings = {
     'Certificate chain (PEM) of the HTTP server; together with NORIGATE_TLS_KEY.',
   ),
   NORIGATE_TLS_KEY: setting('file', optional(file), '', 'Private key (PEM) of the HTTP server.'),
+  NORIGATE_NORIKV_PORT: setting(
+    'number',
+    optional(whole(0, 65_535)),
+    '',
+    "Port on which storage serves NoriKV's clients; 0: any free one. Left out: it does not.",
+  ),
+  NORIGATE_NORIKV_HOST: setting(
+    'string',
+    String,
+    '127.0.0.1',
+    'Address for it. Its clients have no credentials: whoever reaches it reads and writes.',
+  ),
+  NORIGATE_NORIKV_TENANT: setting('string', String, 'default', "Whose data NoriKV's clients see."),
   NORIGATE_STORAGE_TLS_CERT: setting(
     'file',
     optional(file),

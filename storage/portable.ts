@@ -69,6 +69,7 @@ export function requirePortable(store: Store & Partial<Portable>, engine: string
   throw new AppError('INVALID_ARGUMENT', `data on the engine ${engine} cannot be exported or imported in this version`);
 }
 
-function isPortable(store: Store & Partial<Portable>): store is Store & Portable {
+/** Whether the engine can do it. */
+export function isPortable(store: Store & Partial<Portable>): store is Store & Portable {
   return store.snapshot !== undefined && store.load !== undefined;
 }

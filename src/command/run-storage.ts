@@ -21,6 +21,7 @@ import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
 import type { Logger } from '../core/telemetry';
 import { logIndexes } from './index-progress';
+import { startNorikvFace } from './norikv-face';
 import { ensureSecret } from './server-secret';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
@@ -60,6 +61,11 @@ export async function runStorage(options: RunStorageOptions): Promise<void> {
       ...(tls && { tls }),
     });
     lifecycle.onStop('storage', () => server.stop(config.NORIGATE_STOP_DEADLINE_MS));
+    const norikv = await startNorikvFace({ ...options, store, data });
+    if (norikv) {
+      lifecycle.onStop('norikv', () => norikv.stop(config.NORIGATE_STOP_DEADLINE_MS));
+      logger.info({ address: norikv.address, tenant: config.NORIGATE_NORIKV_TENANT }, 'norikv listens');
+    }
     const { engine } = await store.status();
     const place = config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? config.DATA_DIR;
     logger.info({ address: server.address, engine, data: place }, 'storage listens');

@@ -1,0 +1,78 @@
+/** Starts NoriKV's face of the storage tier, on the data of one tenant: behind that tenant's gate, within its plan. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Store } from '../../proto/store';
+import { writeBackup } from '../../storage/backup/backup-file';
+import { exportData } from '../../storage/backup/export-data';
+import type { NorikvServer } from '../../storage/norikv/norikv-server';
+import { serveNorikv } from '../../storage/norikv/norikv-server';
+import { isPortable } from '../../storage/portable';
+import type { Portable } from '../../storage/portable';
+import type { Config } from '../config';
+import type { Clock } from '../core/clock';
+import type { Ids } from '../core/ids';
+import { reservedScope } from '../core/keyspace';
+import { TenantAccess } from '../patterns/tenant-access';
+import { ScopedStore } from '../store/scoped-store';
+import { TenantStore } from '../store/tenant-store';
+
+export interface NorikvFaceOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** What is served. */
+  readonly store: Store;
+  /** What backups are made of. */
+  readonly data: Store & Partial<Portable>;
+}
+
+const folder = 'norikv-backups';
+
+/** Undefined: no port is set. Throws UNAVAILABLE where it cannot listen. */
+export async function startNorikvFace(options: NorikvFaceOptions): Promise<NorikvServer | undefined> {
+  const { config, clock, store } = options;
+  const { NORIGATE_NORIKV_PORT: port, NORIGATE_NORIKV_HOST: host, NORIGATE_NORIKV_TENANT: tenantId } = config;
+  if (port === undefined) return undefined;
+  return serveNorikv({ store: servedStore(store, tenantId, clock), clock, host, port, snapshot: snapshotOf(options) });
+}
+
+/** The tenant as it is: one that was deleted and made again is served in its new life. */
+function servedStore(store: Store, tenantId: string, clock: Clock): Store {
+  const noKeys = { find: () => Promise.resolve(undefined) };
+  const access = new TenantAccess({ store: new ScopedStore(store, reservedScope), apiKeys: noKeys, clock });
+  let present: TenantStore | undefined;
+  const now = (): TenantStore => {
+    present ??= new TenantStore(store, {
+      life: () => access.scopeOf(tenantId),
+      quota: () => access.quotaOf(tenantId),
+      onOver: () => (present = undefined),
+    });
+    return present;
+  };
+  return {
+    read: (ranges, options) => now().read(ranges, options),
+    commit: (transactions, options) => now().commit(transactions, options),
+    watch: (ranges, options) => now().watch(ranges, options),
+    search: (request, options) => now().search(request, options),
+    status: () => store.status(),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A backup of the tenant, in the data directory; the one before goes when the new one stands. Calls at one time share it. */
+function snapshotOf({ config, data, ids }: NorikvFaceOptions): (() => Promise<void>) | undefined {
+  if (!isPortable(data)) return undefined;
+  const directory = join(config.DATA_DIR, folder);
+  const make = async (): Promise<void> => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { nowMs } = await data.status();
+    const name = `${nowMs}-${ids.uuid()}.backup`;
+    await writeBackup(join(directory, name), exportData(data, { tenantId: config.NORIGATE_NORIKV_TENANT }, ids));
+    for (const each of await readdir(directory)) if (each !== name) await rm(join(directory, each), { force: true });
+  };
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= make().finally(() => (running = undefined));
+    return running;
+  };
+}
