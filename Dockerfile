@@ -1,5 +1,5 @@
-# The program as it is started by `node dist/src/main.js`. Built from the root of the repository:
-#   docker build -f examples/cluster/Dockerfile -t norigate .
+# The program as `node dist/src/main.js` starts it:
+#   docker build -t norigate .
 FROM node:20-slim AS build
 WORKDIR /norigate
 COPY package.json package-lock.json ./
