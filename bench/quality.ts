@@ -10,20 +10,21 @@ import { systemClock } from '../src/core/clock';
 import { HashedEmbeddings } from '../src/embedding/hashed';
 import { OfflineEmbeddings } from '../src/embedding/offline';
 import { Bm25 } from './quality/bm25';
-import { qualityDocuments, qualityQueries, topicOf, topics } from './quality/data-set';
+import { qualityDocuments, qualityParaphrases, qualityQueries, topicOf, topics } from './quality/data-set';
 import type { QualityQuery } from './quality/data-set';
 import { atLeast } from './support/bench';
 import type { Bench, ValueRow } from './support/bench';
 
 const shownMax = 5;
 const mrrWanted = 0.9;
+const allQueries = [...qualityQueries, ...qualityParaphrases];
 
 /** Scores of all documents, in their order, for a question. */
 type Scorer = (query: string) => ArrayLike<number>;
 
 export const quality: Bench = {
   name: 'quality',
-  title: `Search by meaning: ${qualityDocuments.length} documents of ${topics.length} topics, ${qualityQueries.length} questions in other words`,
+  title: `Search by meaning: ${qualityDocuments.length} documents of ${topics.length} topics, ${qualityQueries.length + qualityParaphrases.length} questions in other words`,
   async run() {
     const startWorker = (): Worker => new Worker(join(__dirname, '..', 'src', 'embedding', 'offline-worker.js'));
     const offline = new OfflineEmbeddings({ clock: systemClock, startWorker });
@@ -40,7 +41,7 @@ export const quality: Bench = {
         ...rows('BM25', (query) => bm25.scores(query)),
         {
           name: 'texts embedded',
-          value: (qualityDocuments.length + qualityQueries.length) / seconds,
+          value: (qualityDocuments.length + allQueries.length) / seconds,
           unit: 'per second',
         },
       ],
@@ -51,7 +52,7 @@ export const quality: Bench = {
 
 async function scorerOf(provider: EmbeddingProvider): Promise<Scorer> {
   const documents = await provider.embed(qualityDocuments.map(({ text }) => text));
-  const texts = qualityQueries.map(({ text }) => text);
+  const texts = allQueries.map(({ text }) => text);
   const vectors = await provider.embed(texts);
   const byText = new Map(texts.map((text, index) => [text, vectors[index]!]));
   return (query) => {
@@ -61,21 +62,30 @@ async function scorerOf(provider: EmbeddingProvider): Promise<Scorer> {
 }
 
 function rows(name: string, scorer: Scorer, wanted?: number): ValueRow[] {
-  const document = meanReciprocalRank(scorer, (id, query) => id === query.wanted);
-  const topic = meanReciprocalRank(scorer, (id, query) => topicOf(id) === topicOf(query.wanted));
-  return [
-    {
-      name: `${name}: MRR@5 of the very document`,
-      value: document,
-      unit: '',
-      target: wanted === undefined ? undefined : atLeast(document, wanted, `>= ${wanted}`),
-    },
-    { name: `${name}: MRR@5 of any document of its topic`, value: topic, unit: '' },
-  ];
+  const kinds = { 'short questions': qualityQueries, 'whole sentences': qualityParaphrases };
+  return Object.entries(kinds).flatMap(([kind, queries]) => {
+    const mean = (isRight: IsRight): number => meanReciprocalRank(scorer, queries, isRight);
+    const document = mean((id, query) => id === query.wanted);
+    return [
+      {
+        name: `${name}, ${kind}: MRR@5 of the very document`,
+        value: document,
+        unit: '',
+        target: wanted === undefined ? undefined : atLeast(document, wanted, `>= ${wanted}`),
+      },
+      {
+        name: `${name}, ${kind}: MRR@5 of any document of its topic`,
+        value: mean((id, query) => topicOf(id) === topicOf(query.wanted)),
+        unit: '',
+      },
+    ];
+  });
 }
 
-function meanReciprocalRank(scorer: Scorer, isRight: (id: string, query: QualityQuery) => boolean): number {
-  const ranks = qualityQueries.map((query) => {
+type IsRight = (id: string, query: QualityQuery) => boolean;
+
+function meanReciprocalRank(scorer: Scorer, queries: readonly QualityQuery[], isRight: IsRight): number {
+  const ranks = queries.map((query) => {
     const scores = scorer(query.text);
     const order = qualityDocuments
       .map(({ id }, index) => ({ id, score: scores[index]! }))

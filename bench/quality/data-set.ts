@@ -1,14 +1,15 @@
 /**
  * What the quality of search is measured with: short English documents on many topics, and questions that ask for one of them each
- * in other words.
+ * in other words: in short, as people type it, and in a whole sentence.
  *
  * How it was made: written for this project, by a language model, topic by topic; nothing is taken from a corpus. The documents of a topic lie
  * close together on purpose, so that knowing the topic is not enough. A question shares no word stem with the document that it asks
  * for (words of grammar apart), which `sharedStems` checks: a search for words finds nothing there. Questions were written with
  * the document in view, before any model was asked; where one broke the rule of stems it was changed, and none was taken out because
- * a model failed on it.
+ * a model failed on it. The sentences were written when the short questions had been measured, without looking at single answers.
  */
 import { canonicalText } from '../../src/core/canonical-text';
+import { paraphrases } from './paraphrases';
 import { topicsOne } from './topics-one';
 import { topicsTwo } from './topics-two';
 
@@ -43,6 +44,11 @@ export const qualityDocuments: readonly QualityDocument[] = topics.flatMap((topi
 
 export const qualityQueries: readonly QualityQuery[] = topics.flatMap((topic) =>
   topic.queries.map(([place, text]) => ({ text, wanted: idOf(topic, place) })),
+);
+
+/** The same documents asked for in whole sentences. */
+export const qualityParaphrases: readonly QualityQuery[] = topics.flatMap((topic) =>
+  Object.entries(paraphrases[topic.name] ?? {}).map(([place, text]) => ({ text, wanted: idOf(topic, Number(place)) })),
 );
 
 /** Words of grammar, which every text shares with every other. */

@@ -18,7 +18,7 @@ export interface ChildOptions<Config> {
 }
 
 /** Beyond the time that a run says it takes. */
-const silenceMs = 60_000;
+const silenceMs = 180_000;
 
 export class Child<T extends ChildTypes> {
   readonly #world: World;

@@ -264,8 +264,7 @@ export class Recommendations {
     const taste = standing && decodeTaste(standing.value);
     const makings = { generation: life.generation, halfLifeMs: this.#halfLifeMs };
     if (!taste || taste.count !== count || !isOutdated(taste, makings)) return;
-    const { dimensions } = { dimensions: taste.mean.length };
-    const next = remakeTaste(taste, interactions, { ...makings, dimensions });
+    const next = remakeTaste(taste, interactions, { ...makings, dimensions: taste.mean.length });
     view.put(key, encodeTaste(next), { history: families.taste.history });
   }
 

@@ -37,7 +37,7 @@ interface CollectionRecord {
 }
 
 /** A collection as this process last saw it. */
-export interface KnownCollection {
+interface KnownCollection {
   readonly life: VectorLife;
   /** Of its head. */
   readonly revision: Revision;

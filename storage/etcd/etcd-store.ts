@@ -33,6 +33,8 @@ import type { ChannelOptions } from './channel';
 import { EtcdChannel, toStoreError } from './channel';
 import type { FeedPage } from './feed';
 import { History } from './history';
+import { Biller } from './biller';
+import { Quotas } from './quotas';
 import { Housekeeping } from './housekeeping';
 import { EtcdHub } from './hub';
 import { KnownRows } from './known-rows';
@@ -97,6 +99,8 @@ interface Parts {
   readonly transportClock: Clock;
   readonly housekeeping: Housekeeping;
   readonly sweeper: Sweeper;
+  readonly quotas: Quotas;
+  readonly biller: Biller;
   readonly hooks: { hub: EtcdHub | undefined };
   readonly end: (error: AppError) => void;
 }
@@ -176,6 +180,7 @@ class EtcdStore implements Store {
       oldestRevision: Math.max(beginning, historyRow ? decodeNumber(historyRow.value) : 0),
       beginning: { revision: control.revision, nowMs: time.nowMs() },
     });
+    const quotas = new Quotas({ reader, layout, revision: control.revision });
     const writer = new EtcdWriter({
       channel,
       layout,
@@ -187,11 +192,21 @@ class EtcdStore implements Store {
       ids,
       registration: processes,
       attempts,
+      quotas,
       markKeepMs: retention.markKeepMs,
       marksPerScopeMax: retention.marksPerScopeMax,
       onWritten: (revision) => hooks.hub?.noteSeen(revision),
     });
     const isFirst = (): boolean => processes.isEldest;
+    const biller = new Biller({
+      channel,
+      layout,
+      reader,
+      transportClock,
+      isFirst,
+      oldestRevision: () => history.oldestRevision,
+      beginning,
+    });
     const sweeper = new Sweeper({ clock, layout, reader, writer, nowMs, isFirst });
     const housekeeping = new Housekeeping({ channel, layout, reader, retention });
     const store = new EtcdStore({
@@ -208,6 +223,8 @@ class EtcdStore implements Store {
       transportClock,
       housekeeping,
       sweeper,
+      quotas,
+      biller,
       hooks,
       end,
     });
@@ -327,8 +344,9 @@ class EtcdStore implements Store {
 
   // --- what goes on by itself --------------------------------------------------------------------------------------
 
-  #onPage({ control, nowMs, through, bytes }: FeedPage): void {
-    const { layout, history, processes, time } = this.#parts;
+  #onPage({ control, nowMs, through, bytes, usage }: FeedPage): void {
+    const { layout, history, processes, time, quotas } = this.#parts;
+    quotas.note(usage, through);
     for (const { key, row } of control) {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));
@@ -362,11 +380,12 @@ class EtcdStore implements Store {
   }
 
   async #close(): Promise<void> {
-    const { sweeper, writer, housekeeping, history, processes, channel, time } = this.#parts;
+    const { sweeper, writer, housekeeping, history, processes, channel, time, biller } = this.#parts;
     this.#cancelLook?.();
     this.#cancelBeat?.();
     this.#hub.end();
     await Promise.all([sweeper.end(), writer.close()]);
+    await biller.end(this.#hub.seen);
     await Promise.all([housekeeping.settled(), history.settled()]);
     const nowMs = time.nowMs();
     if (!this.#death) await processes.end(encodeNumber(nowMs)).catch(() => undefined);

@@ -8,6 +8,8 @@ import type { Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import type { CommitChanges } from '../engine';
 import { isExpired, removal } from '../judge';
+import { UsageChanges } from '../usage';
+import type { UsageChange } from '../usage';
 import type { EtcdChannel } from './channel';
 import { batchTimeMs, rowHead, rowValue } from './layout';
 import type { Layout } from './layout';
@@ -26,6 +28,8 @@ export interface FeedPage {
     readonly row: KeyValue | undefined;
     readonly revision: Revision;
   }[];
+  /** What accounts gained and lost by it. */
+  readonly usage: readonly UsageChange[];
   /** Bytes of rows and keys. */
   readonly bytes: number;
 }
@@ -100,6 +104,7 @@ export function goneError(after: Revision, oldest: Revision): AppError {
 function toPage(events: readonly EtcdEvent[], layout: Layout): FeedPage {
   const commits: CommitChanges[] = [];
   const control: { key: Buffer; row: KeyValue | undefined; revision: Revision }[] = [];
+  const usage = new UsageChanges();
   let latestMs = 0;
   let bytes = 0;
   for (let at = 0; at < events.length;) {
@@ -114,14 +119,21 @@ function toPage(events: readonly EtcdEvent[], layout: Layout): FeedPage {
     for (const event of group) {
       const { key, value } = event.kv;
       bytes += key.length + value.length;
-      if (layout.isRow(key)) changes.push(...changesOf(event, layout.keyOfRow(key), nowMs));
-      else if (!layout.isBatch(key)) control.push({ key, row: event.type === 0 ? event.kv : undefined, revision });
+      if (layout.isRow(key)) {
+        const row = layout.keyOfRow(key);
+        changes.push(...changesOf(event, row, nowMs));
+        usage.add(row, event.prevKv ? rowHead(event.prevKv).valueBytes : undefined, sizeNow(event));
+      } else if (!layout.isBatch(key)) control.push({ key, row: event.type === 0 ? event.kv : undefined, revision });
     }
     // The order is stable, so an EXPIRE stays before the PUT of its key.
     changes.sort((a, b) => Buffer.compare(a.key, b.key));
     if (changes.length > 0) commits.push({ revision, changes });
   }
-  return { commits, through: events.at(-1)!.kv.modRevision, nowMs: latestMs, control, bytes };
+  return { commits, through: events.at(-1)!.kv.modRevision, nowMs: latestMs, control, usage: usage.all(), bytes };
+}
+
+function sizeNow({ type, kv }: EtcdEvent): number | undefined {
+  return type === 0 ? rowHead(kv).valueBytes : undefined;
 }
 
 /** When the writes of a revision were judged: their batch says it. */

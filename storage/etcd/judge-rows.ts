@@ -74,6 +74,8 @@ export function judgeRows(transaction: Transaction, standing: StandingRows, opti
     usage: () => noUsage,
   };
   const { marksPerScopeMax } = options;
-  const { outcome } = judgeTransaction(transaction, view, { nowMs, marksPerScopeMax });
+  // What stands under the keys that it writes is not known here: quotas are judged before it is sent.
+  const { quota: _, ...unlimited } = transaction;
+  const { outcome } = judgeTransaction(unlimited, view, { nowMs, marksPerScopeMax });
   return { outcome, expired, entries };
 }

@@ -18,7 +18,7 @@ import type { RowHead } from '../judge';
 import type { KeyValue } from './messages';
 
 const area = { meta: 1, control: 2, rows: 3, due: 4, marks: 5 } as const;
-const control = { batch: 1, process: 2, lock: 3, history: 4, time: 5 } as const;
+const control = { batch: 1, process: 2, lock: 3, history: 4, time: 5, billed: 6 } as const;
 
 export const formatByte = 1;
 const histories: readonly History[] = ['none', 'key', 'value'];
@@ -42,6 +42,8 @@ export class Layout {
   readonly history: Buffer;
   /** The storage time at which a process last ended. */
   readonly time: Buffer;
+  /** Through which revision rows are counted in the usage of accounts. */
+  readonly billed: Buffer;
   /** What the watch is of: control and rows. */
   readonly watched: Span;
   readonly control: Span;
@@ -56,6 +58,7 @@ export class Layout {
     this.lock = this.#key(Buffer.of(area.control, control.lock));
     this.history = this.#key(Buffer.of(area.control, control.history));
     this.time = this.#key(Buffer.of(area.control, control.time));
+    this.billed = this.#key(Buffer.of(area.control, control.billed));
     this.watched = { start: this.#key(Buffer.of(area.control)), end: this.#key(Buffer.of(area.due)) };
     this.control = spanOf(this.#key(Buffer.of(area.control)));
     this.processes = spanOf(this.#processPrefix);

@@ -7,13 +7,16 @@
 import type { Transaction } from '../../proto/store';
 import type { BatchAttempt, Layout } from './layout';
 import { encodeMark, encodeRow } from './layout';
-import type { Compare, RequestOp, TxnRequest } from './messages';
+import type { Compare, RequestOp, TxnResponse } from './messages';
 import { deleteOp, getOp, isAbsent, isAtRevision, putOp } from './messages';
 
 /** etcd's default of --max-txn-ops. */
 const operationsMax = 128;
 /** What one physical transaction carries, so that no member waits long for it; a larger member goes alone. */
 export const batchBytesMax = 524_288;
+/** Members that stand side by side, and in all. */
+const groupSize = 96;
+const membersMax = 384;
 /** Compares that guard every physical transaction: its batch row, its process, the lock. */
 export const guardsOfBatch = 3;
 
@@ -97,8 +100,28 @@ export function widthOf({ compare, writes, reads }: Plan): number {
 
 /** Whether so many members, the widest of this width, may travel together. */
 export function fitsBatch(members: number, width: number): boolean {
-  const outer = Math.max(members + 1, guardsOfBatch);
-  return outer + width <= operationsMax;
+  if (members > membersMax) return false;
+  const groups = members <= groupSize ? 0 : Math.ceil(members / groupSize);
+  const outer = Math.max(guardsOfBatch, 1 + (groups || members));
+  return outer + (groups > 0 ? groupSize : 0) + width <= operationsMax;
+}
+
+/** Members of a batch: more than stand side by side stand in groups, each a nested transaction of its own. */
+export function grouped(members: readonly RequestOp[]): readonly RequestOp[] {
+  if (members.length <= groupSize) return members;
+  return Array.from({ length: Math.ceil(members.length / groupSize) }, (_, group) => ({
+    requestTxn: {
+      compare: [],
+      success: members.slice(group * groupSize, (group + 1) * groupSize),
+      failure: [],
+    },
+  }));
+}
+
+/** The answers of the members, one for each. */
+export function ungrouped(answers: readonly TxnResponse[], members: number): readonly TxnResponse[] {
+  if (members <= groupSize) return answers;
+  return answers.flatMap(({ responses }) => responses.map(({ responseTxn }) => responseTxn!));
 }
 
 /** How a transaction that goes alone is sent. */
@@ -177,5 +200,3 @@ export function attemptsOf(members: readonly { transaction: Transaction; plan: P
     attemptId && witness ? [{ attemptId, witness }] : [],
   );
 }
-
-export type { TxnRequest };

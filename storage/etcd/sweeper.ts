@@ -31,24 +31,32 @@ const secondMs = 400;
 export class Sweeper {
   readonly #options: SweeperOptions;
   #running: Promise<void> | undefined;
+  /** Something may have become due since the last look began. */
+  #isWanted = false;
   #isEnded = false;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
   }
 
-  /** Looks for what is due, unless it does already. */
+  /** Looks for what is due; once more where it does already. */
   look(): void {
-    if (this.#isEnded) return;
-    this.#running ??= this.#sweep()
-      .catch(() => undefined)
-      .then(() => void (this.#running = undefined));
+    this.#isWanted = true;
+    if (!this.#isEnded) this.#running ??= this.#run();
   }
 
   /** Resolves when it has stopped. */
   async end(): Promise<void> {
     this.#isEnded = true;
     await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isWanted && !this.#isEnded) {
+      this.#isWanted = false;
+      await this.#sweep().catch(() => undefined);
+    }
+    this.#running = undefined;
   }
 
   async #sweep(): Promise<void> {
@@ -84,10 +92,11 @@ export class Sweeper {
     // It lives longer than was thought: looked at again at its end.
     else if (head && head.expiresAtMs > atMs) writes.push(putOp(layout.due(head.expiresAtMs, key), Buffer.alloc(0)));
     const compare = [row ? isAtRevision(rowKey, row.modRevision) : isAbsent(rowKey)];
+    // Two due rows of one key may be filed anew under the same time: they do not travel together.
     const plan: Plan = { compare, writes, reads: [], witness: undefined, dues: [] };
     return {
       plan,
-      footprint: isOver ? { reads: [], writes: [name] } : { reads: [name], writes: [`d${nameOf(due.key)}`] },
+      footprint: isOver ? { reads: [], writes: [name] } : { reads: [name], writes: [`d${nameOf(key)}`] },
     };
   }
 }

@@ -4,9 +4,16 @@
  */
 import type { CommitOutcome, Transaction } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
+import type { UsageChange } from '../usage';
 import { transactionBytes } from '../validate';
 import type { Footprint, Plan } from './plan';
 import { Footprints, batchBytesMax, fitsBatch, footprintOf } from './plan';
+
+/** What a transaction adds to the usage of its scope. */
+export interface Billing {
+  readonly changes: readonly UsageChange[];
+  readonly isExact: boolean;
+}
 
 /** A transaction that waits. */
 export interface WaitingTransaction {
@@ -22,6 +29,10 @@ export interface WaitingTransaction {
   tries: number;
   /** Whether what has to be known to judge it was looked up. */
   isLearnt: boolean;
+  /** What it comes to for its scope, at the most, or exactly where that was looked up; undefined: it has no quota. */
+  billing: Billing | undefined;
+  /** Why it must not be written, though its checks hold. */
+  refusal: AppError | undefined;
   /** It has its outcome, though what became of it may still have to be found out. */
   isSettled: boolean;
   readonly settle: (outcome: CommitOutcome) => void;
@@ -88,6 +99,8 @@ export class WriteQueue {
           expired: new Map(),
           tries: 0,
           isLearnt: false,
+          billing: undefined,
+          refusal: undefined,
           isSettled: false,
           settle: (outcome) => {
             if (waiting.isSettled) return;

@@ -5,18 +5,22 @@
  * made by somebody else first), before anything else is written. What a batch applied is read at its revision. Where that cannot be found out in
  * time, its callers are told OUTCOME_UNKNOWN, and only they; what was not sent is UNAVAILABLE.
  */
-import type { CommitOutcome, Committed, Transaction } from '../../proto/store';
+import type { CommitOutcome, Committed, Transaction, Write } from '../../proto/store';
 import type { Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
+import { noUsage } from '../../src/core/usage';
+import type { Usage } from '../../src/core/usage';
 import type { AttemptTable } from '../attempt-table';
 import { isExpired, isReadOnly } from '../judge';
+import { UsageChanges, quotaFault } from '../usage';
+import type { UsageChange } from '../usage';
 import type { EtcdChannel } from './channel';
 import { EtcdFailure, toStoreError } from './channel';
 import { judgeRows } from './judge-rows';
 import type { RowJudgement, StandingRows } from './judge-rows';
 import type { KnownRows } from './known-rows';
-import { batchNonce, encodeBatch, nonceBytes, toEntry } from './layout';
+import { batchNonce, encodeBatch, nonceBytes, rowHead, toEntry } from './layout';
 import type { BatchRow, Layout } from './layout';
 import type { MarkCounts } from './mark-counts';
 import { deleteOp, getOp, isAbsent, isAtRevision, isSince, methods, putOp } from './messages';
@@ -25,14 +29,17 @@ import type { Footprint, Plan } from './plan';
 import {
   aloneForm,
   attemptsOf,
+  grouped,
   guardsOfBatch,
   nameOf,
   nested,
   planTransaction,
   spreadWrites,
+  ungrouped,
   widthOf,
   witnessed,
 } from './plan';
+import type { Quotas } from './quotas';
 import type { EtcdReader } from './reader';
 import type { SharedTime } from './storage-time';
 import type { Waiting, WaitingTransaction } from './write-queue';
@@ -62,6 +69,7 @@ export interface WriterOptions {
   readonly ids: Ids;
   readonly registration: Registration;
   readonly attempts: AttemptTable;
+  readonly quotas: Quotas;
   readonly markKeepMs: number;
   readonly marksPerScopeMax: number;
   /** Something stands at this revision, written at this time. */
@@ -208,6 +216,7 @@ export class EtcdWriter {
       for (const { key, revision } of checks)
         if (revision > 0 && known.expiryOf(key, revision) === undefined) unknown.push(key);
     }
+    await this.#learnBilling(front);
     if (scopes.size > 0) await marks.learn([...scopes.values()], this.#generations(time.nowMs())[0]!);
     if (unknown.length > 0) {
       const { responses } = await reader.raw(unknown.map((key) => ({ key: layout.row(key) })));
@@ -217,10 +226,50 @@ export class EtcdWriter {
     for (const waiting of front) if (waiting.kind === 'transaction') waiting.isLearnt = true;
   }
 
+  /** What transactions with a quota come to: at the most, or where that would pass it, exactly. */
+  async #learnBilling(front: readonly Waiting[]): Promise<void> {
+    const { quotas, reader, layout } = this.#options;
+    for (const waiting of front) {
+      if (waiting.kind === 'plan' || waiting.isLearnt || !waiting.transaction.quota || !waiting.transaction.scope)
+        continue;
+      const { writes, scope } = waiting.transaction;
+      await quotas.learn(scope);
+      if (!waiting.billing) {
+        waiting.billing = { changes: billingOf(writes, () => undefined), isExact: false };
+        continue;
+      }
+      const { responses } = await reader.raw(writes.map(({ key }) => ({ key: layout.row(key) })));
+      const sizes = responses.map(({ kvs }) => (kvs[0] ? rowHead(kvs[0]).valueBytes : undefined));
+      waiting.billing = { changes: billingOf(writes, (index) => sizes[index]), isExact: true };
+    }
+  }
+
+  /** Whether a transaction passes its quota: 'later' where that is not known, or may change with those before it. */
+  #judgeQuota(waiting: WaitingTransaction, reserved: UsageChanges): 'fits' | 'passes' | 'later' {
+    const { transaction, billing } = waiting;
+    if (!billing) return 'fits';
+    const usageOf = (account: Buffer): Usage => this.#options.quotas.of(account);
+    const ofBatch = new Map(reserved.all().map((each) => [nameOf(each.account), each]));
+    const withBatch = (account: Buffer): Usage => {
+      const used = usageOf(account);
+      const more = ofBatch.get(nameOf(account)) ?? noUsage;
+      return { keys: used.keys + more.keys, bytes: used.bytes + more.bytes };
+    };
+    const fault = quotaFault(transaction, billing.changes, usageOf);
+    if (!fault) return quotaFault(transaction, billing.changes, withBatch) ? 'later' : 'fits';
+    if (!billing.isExact) {
+      waiting.isLearnt = false;
+      return 'later';
+    }
+    waiting.refusal = fault;
+    return 'passes';
+  }
+
   /** Takes what travels together, and answers what needs no trip. */
   #take(nowMs: number): readonly Member[] {
     const plans = new Map<Waiting, Member>();
     const marksTaken = new Map<string, number>();
+    const reserved = new UsageChanges();
     const taken = this.#queue.take((waiting) => {
       if (waiting.kind === 'plan') {
         plans.set(waiting, { waiting, plan: waiting.plan });
@@ -239,9 +288,14 @@ export class EtcdWriter {
       const isFull = this.#isFull(transaction, 0);
       // It may be that those before it make none after all.
       if (!isFull && this.#isFull(transaction, ofBatch)) return { kind: 'wait' };
+      const quota = this.#judgeQuota(waiting, reserved);
+      if (quota === 'later') return { kind: 'wait' };
+      if (quota === 'fits')
+        for (const write of waiting.billing ? transaction.writes : [])
+          reserved.add(write.key, undefined, sizeOf(write));
       if (marks.length > 0) marksTaken.set(nameOf(scope), ofBatch + marks.length);
       const planned = this.#plan(transaction, waiting.expired, nowMs);
-      const isRefused = isFull || this.#isOver(transaction, nowMs);
+      const isRefused = isFull || quota === 'passes' || this.#isOver(transaction, nowMs);
       const plan = isRefused ? { ...planned, ...this.#never(), writes: [], witness: undefined, dues: [] } : planned;
       plans.set(waiting, { waiting, plan });
       return { kind: 'join', width: widthOf(plan) };
@@ -317,13 +371,14 @@ export class EtcdWriter {
     }));
     const fate = await this.#deliver(members, batch, nowMs, (put) => ({
       compare: this.#guards(batch.key),
-      success: [put, ...members.map(({ plan }) => nested(plan))],
+      success: [put, ...grouped(members.map(({ plan }) => nested(plan)))],
       failure: this.#guardReads(batch.key),
     }));
     if (fate.kind === 'answered') {
       const { header, succeeded, responses } = fate.response;
       if (!succeeded) return this.#onGuards(members, rangesOf(responses));
-      const answers = responses.slice(1).map(({ responseTxn }) => responseTxn!);
+      const outer = responses.slice(1).map(({ responseTxn }) => responseTxn!);
+      const answers = ungrouped(outer, members.length);
       this.#written(
         members,
         answers.map((each) => each.succeeded),
@@ -484,6 +539,7 @@ export class EtcdWriter {
         known.note({ key: write.key, revision, expiresAtMs: write.ttlMs === undefined ? 0 : nowMs + write.ttlMs });
       }
       for (const { key, atMs } of plan.dues) known.noteDue(key, atMs);
+      if (waiting.billing) this.#options.quotas.written(waiting.billing.changes, revision);
       if (transaction.marks) marks.add(transaction.scope ?? noScope, transaction.marks.length);
       if (transaction.attemptId && plan.witness) {
         attempts.add(transaction.attemptId, { revision, nowMs });
@@ -533,6 +589,7 @@ export class EtcdWriter {
     const { outcome, expired, entries } = this.#judge(waiting, standing, nowMs);
     for (const entry of entries) this.#options.known.note(entry);
     if (outcome.kind !== 'committed' || isReadOnly(waiting.transaction)) return waiting.settle(outcome);
+    if (waiting.refusal) return waiting.settle({ kind: 'failed', error: waiting.refusal });
     for (const [name, revision] of expired) waiting.expired.set(name, revision);
     waiting.tries += 1;
     if (waiting.tries < triesMax) return this.#putBack([member]);
@@ -636,6 +693,17 @@ export class EtcdWriter {
 const noScope = Buffer.alloc(0);
 /** Between two looks at the lock of another process. */
 const lockPauseMs = 5;
+
+function sizeOf(write: Write): number | undefined {
+  return write.kind === 'put' ? write.value.length : undefined;
+}
+
+/** What writes come to, by what stood before; where that is not known, at the most. */
+function billingOf(writes: readonly Write[], before: (index: number) => number | undefined): readonly UsageChange[] {
+  const sum = new UsageChanges();
+  writes.forEach((write, index) => sum.add(write.key, before(index), sizeOf(write)));
+  return sum.all();
+}
 
 function rangesOf(responses: readonly { readonly responseRange?: RangeResponse }[]): readonly RangeResponse[] {
   return responses.flatMap(({ responseRange }) => responseRange ?? []);

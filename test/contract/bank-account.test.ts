@@ -120,16 +120,20 @@ it(
   minute,
 );
 
-it('keeps snapshots, and every event', async () => {
-  await open('e');
-  for (let at = 0; at < 20; at += 1)
-    await Promise.all(Array.from({ length: 10 }, () => deposit({ id: 'e', amount: 1 })));
-  expect(await ask('{ account(id: "e") { balance version } }')).toEqual({ balance: 200, version: 201 });
-  expect(await ask('{ eventStream(id: "account-e") { version snapshot { version } } }')).toEqual({
-    version: 201,
-    snapshot: { version: 200 },
-  });
-}, minute);
+it(
+  'keeps snapshots, and every event',
+  async () => {
+    await open('e');
+    for (let at = 0; at < 20; at += 1)
+      await Promise.all(Array.from({ length: 10 }, () => deposit({ id: 'e', amount: 1 })));
+    expect(await ask('{ account(id: "e") { balance version } }')).toEqual({ balance: 200, version: 201 });
+    expect(await ask('{ eventStream(id: "account-e") { version snapshot { version } } }')).toEqual({
+      version: 201,
+      snapshot: { version: 200 },
+    });
+  },
+  minute,
+);
 
 it('keeps tenants apart, in its own fields as in ours', async () => {
   await open('f');

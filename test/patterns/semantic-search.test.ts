@@ -3,6 +3,7 @@ import { AppError } from '../../src/core/errors';
 import { HashedEmbeddings } from '../../src/embedding/hashed';
 import { tryDecodeOpaque } from '../../src/core/opaque';
 import { documentNodeId } from '../../src/patterns/semantic-search';
+import { byAngle } from '../support/angles';
 import { World, atOnce, failure } from './support/world';
 import type { Gateway } from './support/world';
 
@@ -257,6 +258,17 @@ describe('bad input', () => {
     });
     await expect(run()).rejects.toEqual(said);
     expect(gateway.store.commits).toEqual([]);
+  });
+
+  it('is a search that would answer more than 4 MB, and one for fewer is none', async () => {
+    const quick = world.gateway({ embeddings: byAngle });
+    const content = 'x'.repeat(65_000);
+    for (let batch = 0; batch < 5; batch += 1) {
+      const documents = Array.from({ length: 15 }, (_, at) => ({ id: `d${batch}-${at}`, title: String(at), content }));
+      await quick.semanticSearch.index({ collection: 'docs', documents });
+    }
+    await expect(find('0', { first: 75 }, quick)).rejects.toEqual(failure('INVALID_ARGUMENT'));
+    expect(await find('0', { first: 50 }, quick)).toHaveLength(50);
   });
 
   it('is not 50 documents of the usual size', async () => {

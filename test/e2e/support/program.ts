@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from 'graphql-ws';
 import type { Client } from 'graphql-ws';
@@ -115,13 +115,33 @@ export class Program {
   }
 }
 
+/**
+ * Where the data is kept: in the directory; or with NORIGATE_TEST_ETCD=host:port,… in the environment of the tests in that etcd, a
+ * prefix for each directory, so that every end-to-end test can be run on it.
+ */
+function engineOf(dataDirectory: string): Readonly<Record<string, string>> {
+  const endpoints = process.env['NORIGATE_TEST_ETCD'];
+  if (endpoints === undefined) return {};
+  return {
+    NORIGATE_ENGINE: 'etcd',
+    NORIGATE_ETCD_ENDPOINTS: endpoints,
+    NORIGATE_ETCD_PREFIX: `${basename(dataDirectory)}/`,
+    NORIGATE_SECRET: 'the secret of the tests, the same for all',
+  };
+}
+
 /** Starts the all-in-one on a free port over a data directory, or another command. */
 export function startProgram(
   dataDirectory: string,
   environment: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
 ): Program {
-  return new Program(args, { PORT: '0', DATA_DIR: dataDirectory, ...environment });
+  return new Program(args, {
+    PORT: '0',
+    DATA_DIR: dataDirectory,
+    ...(environment['NORIGATE_ENGINE'] === undefined && engineOf(dataDirectory)),
+    ...environment,
+  });
 }
 
 /** Starts an application (`examples/…/main.mjs`) in the same way. */

@@ -1,0 +1,198 @@
+/**
+ * The same documents asked for in whole sentences: each says what one document says, in other words. By topic and place of the document.
+ * See `data-set.ts` for how these were made.
+ */
+export const paraphrases: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  baking: {
+    2: 'Crisp, light pastry needs chilled fat that was diced before mixing.',
+    4: 'Put baking paper beneath the chocolate cake to lift it from the pan without breaking.',
+    1: 'Give your natural leaven something to eat daily or it will not survive.',
+    8: 'An excess of sweetener keeps yeast rolls from getting light and airy.',
+  },
+  astronomy: {
+    4: 'A giant sun dies in an enormous blast.',
+    5: 'Observatories in orbit take clearer images since there is no atmosphere in the way.',
+    9: 'Scientists discover exoplanets when they briefly block light from faraway suns.',
+    8: 'The fourth planet has its color because of oxidised metal in the ground.',
+  },
+  gardening: {
+    3: 'Ladybugs feed on greenflies, which is why part of your garden should stay untidy.',
+    1: 'Irrigation after a drought makes the ripe fruits of this vegetable crack open.',
+    9: 'Snails that appear in darkness are stopped from eating young plants by a metal band.',
+    4: 'In fall, put spring flowers into the soil far below the surface.',
+  },
+  'personal finance': {
+    0: 'Keep enough savings to pay your living costs for half a year in case of a crisis.',
+    1: 'Passive investing is cheap and therefore does better than most professional investors.',
+    8: 'Rising prices reduce the value of money hidden in the bedroom.',
+    5: 'Own stocks in many different businesses in order not to depend on a single firm.',
+  },
+  dogs: {
+    1: 'Cocoa candy is toxic to our pets, even when they eat just a bit.',
+    7: 'A pet learns not to pee indoors when you take it outside whenever it has eaten or slept.',
+    6: 'Remove bloodsucking parasites gently, gripping them near the body of your pet.',
+    2: 'Breeds that guard sheep want work and otherwise chase kids and vehicles.',
+  },
+  programming: {
+    2: 'Concurrent code is buggy if several processes change shared data at once without synchronisation.',
+    7: 'When programmers read the work of their colleagues, they find mistakes and learn.',
+    3: 'Git helps developers to combine their work and return to older revisions.',
+    1: 'The runtime automatically reclaims unused objects.',
+  },
+  databases: {
+    6: 'Always test that you can recover your data from the saved copies.',
+    9: 'Thanks to a journal on disk, transactions are durable when the electricity goes out.',
+    5: 'Partitioning distributes the data of a table across several servers.',
+    0: 'Adding the right structure on a column makes queries fast, as the database need not read everything.',
+  },
+  cooking: {
+    1: 'Brown the beef over high heat and wait some minutes prior to cutting it.',
+    6: 'Boil the carcass with carrots and celery all afternoon for a good broth.',
+    5: 'Dull blades are more dangerous in the kitchen.',
+    8: 'The egg sauce separates if you add fat too quickly.',
+  },
+  climate: {
+    0: 'Fossil fuels release greenhouse gases, which warm the planet.',
+    1: 'The oceans get higher because polar ice is disappearing and heating makes them bigger.',
+    7: 'If companies must pay for pollution, they invest in green technology.',
+    2: 'Marine ecosystems turn white and die if the sea is too warm for a long time.',
+  },
+  medicine: {
+    2: 'Immunization prepares the body to fight a disease.',
+    8: 'Anemia causes fatigue and a white face.',
+    1: 'Hypertension damages your arteries, and you do not notice it.',
+    4: 'This hormone moves glucose into the tissue of the body.',
+  },
+  travel: {
+    1: 'Fold your shirts tightly and one carry-on suitcase is enough for seven days.',
+    2: 'Adapt to a new time zone by following the meals and sunlight of your destination.',
+    4: 'Sleep on the railway overnight, and you pay for no accommodation and arrive downtown early.',
+    0: 'Airline tickets to Japan or India are cheapest when purchased eight weeks early.',
+  },
+  music: {
+    5: 'The famous German composer finished his Ninth though he could no longer hear.',
+    3: 'The maestro tells the players at what moment and at which volume to play.',
+    6: 'Old LP albums are popular again with teenagers.',
+    2: 'Swing players invent melodies spontaneously above the harmony of a familiar song.',
+  },
+  football: {
+    1: 'A player is sent off when he commits a brutal foul.',
+    7: 'The team leader injured his knee and cannot play for the rest of the year.',
+    8: 'Replays help officials to review controversial scores.',
+    6: 'Supporters chanted during the entire match in spite of the wet weather.',
+  },
+  law: {
+    4: 'A last testament is valid only if two people watch you write your name under it.',
+    9: 'Publishing false statements that harm the good name of a person is defamation.',
+    3: 'You can stop paying your landlord when he does not repair the radiators of your apartment.',
+    1: 'A defendant is presumed not to have done the crime until evidence shows it.',
+  },
+  history: {
+    2: 'In medieval times, the Black Death wiped out a large part of the population of the continent.',
+    1: 'After Gutenberg, reading material quickly became available all over the continent.',
+    9: 'Female citizens got suffrage in a Pacific country earlier than anywhere else.',
+    6: 'With industrialisation, people no longer laboured in their own houses but in plants with machines.',
+  },
+  psychology: {
+    2: 'Humans prefer information which agrees with their own opinions.',
+    7: 'The more bystanders there are, the smaller the chance that somebody assists a victim.',
+    9: 'Doing several things at the same time reduces your focus.',
+    5: 'Humans are risk averse: they care more about what they could give up than about possible profit.',
+  },
+  cycling: {
+    0: 'Lubricate your bicycle when you have been cycling in the rain, to prevent corrosion.',
+    6: 'People who go to work by bicycle secure several parts of it against theft.',
+    3: 'Protective headgear is useless once you had an accident and has to be exchanged.',
+    4: 'The seat is in the correct position if your leg is nearly stretched while pedalling.',
+  },
+  coffee: {
+    9: 'Remove lime deposits from your espresso maker every few weeks.',
+    7: 'Iced coffee is prepared overnight in a refrigerator.',
+    0: 'Mill your coffee at the last moment because its smell quickly disappears.',
+    5: 'The steamed dairy in a cappuccino ought to be smooth and glossy.',
+  },
+  photography: {
+    0: 'An open lens makes what is behind the face of a person unsharp.',
+    1: 'Put your camera on a stand for long exposures.',
+    7: 'Telephoto equipment lets you take close pictures of animals that fly away easily.',
+    4: 'Sensitive settings make photos grainy in low light.',
+  },
+  parenting: {
+    3: 'When a kid screams and throws a fit, it ends faster if the parent does not get angry.',
+    7: 'An allowance helps kids learn budgeting.',
+    8: 'Picky kids often refuse a vegetable many times before they enjoy it.',
+    1: 'Telling little kids stories at bedtime builds their language skills.',
+  },
+  sailing: {
+    0: 'Make your canvas smaller when a gale is coming.',
+    8: 'Sailors who feel nausea on a ship ought to watch a distant point where sky and sea meet.',
+    3: 'Shellfish that live on the bottom of a ship reduce its speed.',
+    4: 'This knot gives a fixed ring in a rope and is very secure.',
+  },
+  'home repair': {
+    6: 'Use a tool to unblock a kitchen sink.',
+    4: 'Noisy wooden floors can be fixed by fastening the planks.',
+    0: 'Before you repair a dripping faucet, close the main valve.',
+    1: 'Black fungus on the walls of the shower is caused by bad ventilation.',
+  },
+  chess: {
+    6: 'Machines have been stronger than human champions for decades.',
+    9: 'Analyse the games in which you were defeated in order to get better.',
+    8: 'The game is a draw when it is your turn and there is nothing that you are allowed to do.',
+    2: 'The horse threatens a double capture.',
+  },
+  'energy at home': {
+    0: 'Photovoltaic modules on top of your house return their cost within a decade.',
+    5: 'Appliances that are switched off but plugged in consume electricity all the time.',
+    6: 'Seal the gaps of your glass to stop cold air from coming in.',
+    3: 'Doing your laundry in cool water is cheap because it takes less energy.',
+  },
+  wildlife: {
+    3: 'Insects inform their colony by movements in which place there is nectar.',
+    1: 'Migratory birds go to warm countries in fall.',
+    7: 'Fish swim back to the place in which they were born.',
+    5: 'Small animals with spines sleep during the cold season beneath dry foliage.',
+  },
+  'shops on the web': {
+    1: 'You can return purchases in the first month and get your money again.',
+    0: 'Find out on the internet where your package is, using the code from your message.',
+    2: 'Type in your discount voucher at checkout.',
+    4: 'Shoppers abandon their cart when they are told of delivery fees at the last moment.',
+  },
+  'office work': {
+    6: 'Negotiate for a higher salary when you have just done something well, and show numbers.',
+    3: 'Recently hired employees should be supported by an experienced person in the beginning.',
+    7: 'Job exhaustion shows at first in a negative attitude and bad sleep.',
+    0: 'Conferences at work without a plan are pointless.',
+  },
+  languages: {
+    0: 'Kids can grow up bilingual and it causes no trouble.',
+    1: 'Reviewing vocabulary at growing intervals helps you not to forget it.',
+    9: 'Many dialects on the planet are endangered and will go extinct.',
+    4: 'In Mandarin, pitch decides what you say.',
+  },
+  security: {
+    1: 'Fraudulent messages pretend to come from a financial institution and want your credentials.',
+    6: 'Staff ought to have the least privileges with which they can work.',
+    4: 'This malware locks your documents and demands payment in cryptocurrency.',
+    2: 'Apply patches promptly, because hackers study them as well.',
+  },
+  running: {
+    1: 'Replace your sneakers when they are worn out, since they no longer absorb shocks.',
+    0: 'Do not jog much farther than you did seven days ago.',
+    6: 'Eat pasta for dinner ahead of a race to store energy.',
+    8: 'A training partner helps you stay motivated in winter.',
+  },
+  literature: {
+    7: 'The author from Prague wanted his manuscripts destroyed.',
+    2: 'These short Japanese poems are about nature and have a fixed length.',
+    0: 'A good mystery gives its audience everything that is needed to find the murderer.',
+    3: 'If the person who speaks in a novel cannot be trusted, we question the story.',
+  },
+  weather: {
+    7: 'Nobody can reliably predict what the weather will be in two weeks.',
+    1: 'Tropical cyclones get their energy from the heat of the sea.',
+    4: 'Ice stones become bigger while wind moves them through a thunderhead.',
+    3: 'Bad weather is coming when the atmospheric pressure drops.',
+  },
+};
