@@ -42,12 +42,23 @@ interface Follower {
   stop(): void;
 }
 
-/** graphql-ws sends the same payload again when it reconnects: whoever moves its variable on goes on where it was. */
+/**
+ * graphql-ws sends the same payload again when it reconnects: whoever moves its variable on goes on where it was. Its socket is cut
+ * under it: its own `terminate` leaves the old socket open for a while, and takes what still comes there for the new one's.
+ */
 function followByWebSocket(gateways: readonly Program[]): Follower {
   let connections = 0;
+  let socket: WebSocket | undefined;
+  class CutWebSocket extends WebSocket {
+    constructor(url: string, protocol: string) {
+      super(url, protocol);
+      // eslint-disable-next-line @typescript-eslint/no-this-alias
+      socket = this;
+    }
+  }
   const client = createWsClient({
     url: () => `${gateways[(connections += 1) % 2]!.origin.replace('http', 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
+    webSocketImpl: CutWebSocket,
     lazy: true,
     retryAttempts: 100_000,
     retryWait: () => Promise.resolve(),
@@ -63,9 +74,10 @@ function followByWebSocket(gateways: readonly Program[]): Follower {
         if (!event) return;
         follower.seen.push(event.data);
         variables.after = event.version;
-        if (follower.cuts >= cutsOfEach) return;
+        // What came with it in one piece is given out after the cut as well.
+        if (follower.cuts >= cutsOfEach || socket?.readyState !== WebSocket.OPEN) return;
         follower.cuts += 1;
-        client.terminate();
+        socket.terminate();
       },
       error: () => undefined,
       complete: () => undefined,
@@ -161,14 +173,15 @@ it(
       all.events.items.map(({ data }) => (data as { data: { allEvents: Delivery } }).data.allEvents.cursor),
     );
     all.close();
-    const on = async (lastEventId: string, query: string): Promise<unknown[]> => {
+    /** What comes first behind a place; more may have come with it. */
+    const on = async (lastEventId: string, query: string): Promise<unknown> => {
       const source = await RawEventSource.open({ port: port(other), query, headers: { 'last-event-id': lastEventId } });
       await source.events.atLeast(1);
       source.close();
-      return source.events.items.map(({ data }) => data);
+      return source.events.items[0]!.data;
     };
-    expect(await on(ids[1]!, ofAll)).toMatchObject([{ data: { allEvents: { event: { data: 6 } } } }]);
-    expect(await on('5', ofStream)).toMatchObject([{ data: { events: { event: { data: 6 } } } }]);
+    expect(await on(ids[1]!, ofAll)).toMatchObject({ data: { allEvents: { event: { data: 6 } } } });
+    expect(await on('5', ofStream)).toMatchObject({ data: { events: { event: { data: 6 } } } });
     for (const [id, query] of [
       [ids[0]!, ofStream],
       ['5', ofAll],
@@ -176,7 +189,7 @@ it(
       ['9'.repeat(20), ofStream],
       [`${ids[0]}x`, ofAll],
     ] as const)
-      expect((await on(id, query))[0]).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+      expect(await on(id, query)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
 
     // One that stops reading is told where to go on, as the argument takes it.
     const { socket, messages, closed, subscribe } = await openAcknowledged(port(gateway), {});
