@@ -31,7 +31,11 @@ describe('the model finds', () => {
     ['a clock that runs ahead', runWindows, () => aheadOfTime, 'spent|left'],
     ['refusals by a clock that lags', runAlone, () => hastyRefusals, 'refused'],
     ['state that is forgotten early', runWindows, () => forgottenEarly, 'spent|left'],
-  ] as const)('%s', async (_, run, makeFault: () => RateLimitFault, expected) => {
-    expect(await firstFault(300, (seed) => run(seed, makeFault()))).toMatch(new RegExp(expected));
-  });
+  ] as const)(
+    '%s',
+    async (_, run, makeFault: () => RateLimitFault, expected) => {
+      expect(await firstFault(300, (seed) => run(seed, makeFault()))).toMatch(new RegExp(expected));
+    },
+    30_000,
+  );
 });
