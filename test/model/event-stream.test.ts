@@ -1,5 +1,6 @@
 /** Event streams against their model, in random interleavings of gateways, lost messages, stalled writers and readers that are interrupted. */
-import { apart, unchecked, unwritten } from './support/broken-events';
+import { unwritten } from './support/broken-events';
+import { apart, unchecked } from './support/changed-store';
 import {
   blindWrites,
   forgottenCheck,

@@ -1,5 +1,5 @@
 /** Faults in the way search is written by hand: stores between a gateway and its store. */
-import { changed } from './broken-session-stores';
+import { changed } from './changed-store';
 import type { Breakage } from './broken-stores';
 
 /** Looks in an index that lags behind: what it finds is one search old. */

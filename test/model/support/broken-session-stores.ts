@@ -1,20 +1,9 @@
 /** Faults in the way sessions are written by hand: stores between a gateway and its store. */
-import type { Store, Transaction } from '../../../proto/store';
+import type { Transaction } from '../../../proto/store';
 import { families } from '../../../src/core/keyspace';
 import type { FamilyName } from '../../../src/core/keyspace';
 import type { Breakage } from './broken-stores';
-
-export function changed(store: Store, change: Partial<Store>): Store {
-  return {
-    read: (ranges, options) => store.read(ranges, options),
-    commit: (transactions, options) => store.commit(transactions, options),
-    watch: (ranges, options) => store.watch(ranges, options),
-    search: (request, options) => store.search(request, options),
-    status: () => store.status(),
-    close: () => store.close(),
-    ...change,
-  };
-}
+import { changed } from './changed-store';
 
 /** Forgets the conditions on the rows of one family. */
 export const uncheckedFamily =
