@@ -24,7 +24,7 @@ import type {
 } from '../proto/store';
 import type { CancelTimer, Clock } from '../src/core/clock';
 import { endable } from '../src/core/endable';
-import { AppError, invalidArgument, toAppError } from '../src/core/errors';
+import { AppError, toAppError } from '../src/core/errors';
 import { CommitQueue, settle } from './commit-queue';
 import type { Waiting } from './commit-queue';
 import type { Applied, Engine } from './engine';
@@ -32,7 +32,7 @@ import { EngineFailure } from './engine';
 import { isReadOnly } from './judge';
 import type { DataSnapshot, LoadStep, Portable } from './portable';
 import { StorageClock } from './storage-clock';
-import { faultOf, validateCommit, validateLoad, validateRanges, validateSearch } from './validate';
+import { faultOf, validateCommit, validateLoad, validateRanges, validateSearch, validateWatch } from './validate';
 import { scanSearch } from './vectors/scan-search';
 import { WatchHub } from './watch-hub';
 
@@ -274,11 +274,7 @@ export class LocalStore implements Store, Portable {
     signal: AbortSignal,
   ): AsyncGenerator<WatchBatch, void, undefined> {
     this.#refuseIfOver();
-    validateRanges(ranges);
-    const { afterRevision } = options;
-    if (afterRevision !== undefined && !(Number.isSafeInteger(afterRevision) && afterRevision >= 0)) {
-      throw invalidArgument('afterRevision', `is ${afterRevision}, it must be a whole number from 0`);
-    }
+    validateWatch(ranges, options);
     yield* this.#hub.watch(ranges, options, signal);
   }
 

@@ -1,6 +1,6 @@
 /** The limits of the store's calls, checked before anything is queued or read. Messages name the value, the rule and the limit. */
 import { limits, storeLimits } from '../proto/limits';
-import type { KeyRange, SearchRequest, Transaction } from '../proto/store';
+import type { KeyRange, SearchRequest, Transaction, WatchOptions } from '../proto/store';
 import type { AppError } from '../src/core/errors';
 import { invalidArgument } from '../src/core/errors';
 import type { LoadStep } from './portable';
@@ -51,6 +51,14 @@ function checkFilter(filter: string): void {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw invalidArgument('filter', 'must be the JSON text of an object');
+}
+
+/** Refuses a watch of such ranges, or from what is no revision: throws INVALID_ARGUMENT. */
+export function validateWatch(ranges: readonly KeyRange[], { afterRevision }: WatchOptions): void {
+  validateRanges(ranges);
+  if (afterRevision !== undefined && !(Number.isSafeInteger(afterRevision) && afterRevision >= 0)) {
+    throw invalidArgument('afterRevision', `is ${afterRevision}, it must be a whole number from 0`);
+  }
 }
 
 /** Refuses a call with too many transactions: throws INVALID_ARGUMENT. */

@@ -21,13 +21,13 @@ import type {
 } from '../../proto/store';
 import type { CancelTimer, Clock } from '../../src/core/clock';
 import { endable } from '../../src/core/endable';
-import { AppError, invalidArgument } from '../../src/core/errors';
+import { AppError } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
 import { AttemptTable } from '../attempt-table';
 import { defaultRetention } from '../engine';
 import type { RetentionOptions } from '../engine';
 import { isReadOnly } from '../judge';
-import { faultOf, validateCommit, validateRanges, validateSearch } from '../validate';
+import { faultOf, validateCommit, validateRanges, validateSearch, validateWatch } from '../validate';
 import { scanSearch } from '../vectors/scan-search';
 import type { ChannelOptions } from './channel';
 import { EtcdChannel, toStoreError } from './channel';
@@ -320,11 +320,7 @@ class EtcdStore implements Store {
     signal: AbortSignal,
   ): AsyncGenerator<WatchBatch, void, undefined> {
     this.#refuseIfOver();
-    validateRanges(ranges);
-    const { afterRevision } = options;
-    if (afterRevision !== undefined && !(Number.isSafeInteger(afterRevision) && afterRevision >= 0)) {
-      throw invalidArgument('afterRevision', `is ${afterRevision}, it must be a whole number from 0`);
-    }
+    validateWatch(ranges, options);
     try {
       yield* this.#hub.watch(ranges, options, signal);
     } catch (error) {
