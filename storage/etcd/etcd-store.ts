@@ -48,7 +48,8 @@ import { Processes, heartbeatMs } from './processes';
 import { EtcdReader } from './reader';
 import { SharedTime } from './storage-time';
 import { Sweeper } from './sweeper';
-import { EtcdWriter, bucketMs } from './writer';
+import { EtcdWriter } from './writer';
+import { bucketMs } from './writer-parts';
 
 /** Where etcd is, and how it is spoken to. */
 export interface EtcdOptions extends Omit<ChannelOptions, 'clock'> {
