@@ -207,6 +207,7 @@ class EtcdStore implements Store {
       isFirst,
       oldestRevision: () => history.oldestRevision,
       beginning,
+      published: () => hooks.hub?.published ?? control.revision,
     });
     const sweeper = new Sweeper({ clock, layout, reader, writer, nowMs, isFirst });
     const housekeeping = new Housekeeping({ channel, layout, reader, retention });
@@ -341,9 +342,11 @@ class EtcdStore implements Store {
 
   // --- what goes on by itself --------------------------------------------------------------------------------------
 
-  #onPage({ control, nowMs, through, bytes, usage }: FeedPage): void {
-    const { layout, history, processes, time, quotas } = this.#parts;
+  #onPage(page: FeedPage): void {
+    const { control, nowMs, through, bytes, usage } = page;
+    const { layout, history, processes, time, quotas, biller } = this.#parts;
     quotas.note(usage, through);
+    biller.note(page);
     for (const { key, row } of control) {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));

@@ -4,7 +4,6 @@
  * in which order etcd applies them is all the same. What was sent and has no answer is found out (`delivery.ts`) before anything that
  * touches it is written. Where that cannot be found out in time, its callers are told OUTCOME_UNKNOWN, and only they; what was not sent is UNAVAILABLE.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { CommitOutcome, Transaction } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
 import { toStoreError } from './channel';
@@ -24,7 +23,12 @@ import type { Member, WriterOptions } from './writer-parts';
 /** A caller who has waited so long is told so. */
 const waitMsMax = 3_500;
 /** Physical transactions on their way at a time. */
-const flightsMax = 1;
+const flightsMax = 2;
+/**
+ * Members of one of them: callers who all wait for the same one would come back together, and the other one stay empty, while this
+ * process and etcd wait for each other.
+ */
+const membersMax = 128;
 
 export class EtcdWriter {
   readonly #options: WriterOptions;
@@ -106,7 +110,7 @@ export class EtcdWriter {
   async #run(): Promise<void> {
     while (this.#queue.size > 0 || this.#flights.size > 0) {
       // What arrives in one turn is together.
-      await setImmediate();
+      await new Promise<void>((resolve) => setImmediate(resolve));
       this.#hasNews = false;
       let isSent = false;
       try {
@@ -129,7 +133,7 @@ export class EtcdWriter {
     if (this.#queue.size === 0 || this.#isFull()) return false;
     await this.#selection.learn([...this.#flights]);
     const nowMs = this.#options.time.nowMs();
-    const members = this.#selection.take(nowMs, [...this.#flights], Infinity);
+    const members = this.#selection.take(nowMs, [...this.#flights], membersMax);
     if (members.length > 0) void this.#fly(members, nowMs);
     return members.length > 0;
   }
