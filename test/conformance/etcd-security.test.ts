@@ -24,8 +24,8 @@ const open = (etcd: EtcdOptions): Promise<Store> =>
   openEtcdStore({ etcd: { readMs: 1_000, ...etcd }, clock: systemClock, ids: systemIds, name: 'secured' });
 
 /** Writes, reads and watches. Throws where one of them does not work. */
-async function use(store: Store): Promise<void> {
-  const [key, value] = [Buffer.from('key'), Buffer.from(systemIds.uuid())];
+async function use(store: Store, name = 'key'): Promise<void> {
+  const [key, value] = [Buffer.from(name), Buffer.from(systemIds.uuid())];
   const { revision } = await store.read([{ start: key }]);
   const [outcome] = await store.commit([{ checks: [], writes: [{ kind: 'put', key, value, history: 'value' }] }]);
   expect(outcome!.kind).toBe('committed');
@@ -146,7 +146,7 @@ describe('users', () => {
     const store = await open({ endpoints: cluster.endpoints, user: 'storage', password });
     await use(store);
     await asRoot(['user', 'add', 'somebody:else']);
-    await Promise.all([use(store), use(store)]);
+    await Promise.all([use(store, 'one'), use(store, 'other')]);
     const key = Buffer.from('norigate/');
     await channel.ask(methods.range, { key });
     await asRoot(['user', 'add', 'another:one']);
