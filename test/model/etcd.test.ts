@@ -3,6 +3,7 @@ import { EtcdCluster } from '../support/etcd';
 import { blindWrites, unmarked } from './support/broken-stores';
 import { runCoherence } from './support/cache-model';
 import { runBounds, runResets, runSums } from './support/counter-model';
+import { runCampaigners, runReigns } from './support/election-model';
 import { runAppends, runReaders } from './support/event-model';
 import { etcdStorage } from './support/etcd-storage';
 import { runInventory } from './support/inventory-model';
@@ -41,6 +42,8 @@ const models: Readonly<Record<string, RunModel>> = {
   'readers of events miss nothing': runReaders,
   'rate limits hold in every window': runWindows,
   'rate limits let in who comes when told': runAlone,
+  'elections have one leader at a time': runReigns,
+  'campaigners hand over': (seed) => runCampaigners(seed),
   'the cache is coherent': runCoherence,
   'of near duplicates one is stored': runDuplicates,
   'text, metadata and vector of a document stay together': runDocuments,
