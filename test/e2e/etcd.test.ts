@@ -36,6 +36,18 @@ async function startMachine(name: string): Promise<{ readonly storage: Program; 
   return { storage, gateway };
 }
 
+interface Node {
+  readonly id: string;
+  readonly role: string;
+}
+
+function rolesOf(nodes: readonly Node[]): string {
+  return nodes
+    .map(({ role }) => role)
+    .sort()
+    .join(' ');
+}
+
 const increment = `mutation ($key: String) {
   incrementCounter(input: { name: "visits", idempotencyKey: $key }) { __typename }
 }`;
@@ -67,8 +79,18 @@ test('two machines count together while members and a storage process are killed
   };
   await progress(50);
   const leader = await cluster.leader();
+  const changes = second!.gateway.client().iterate<{ clusterChanged: { nodes: Node[] } }>({
+    query: 'subscription { clusterChanged { nodes { id role } } }',
+  });
   await cluster.kill(leader);
   await progress(50);
+  // The gateway of the other machine tells of it by itself: who is gone, and that another one leads.
+  for await (const { data } of changes) {
+    const { nodes } = data!.clusterChanged;
+    if (rolesOf(nodes) !== 'FOLLOWER LEADER UNREACHABLE') continue;
+    expect(nodes.find(({ role }) => role === 'UNREACHABLE')!.id).toBe(`m${leader}`);
+    break;
+  }
   cluster.restart(leader);
   second!.storage.process.kill('SIGKILL');
   await second!.storage.ended;
