@@ -170,7 +170,7 @@ export class TenantAccess {
     this.#changedAt.set(name, revision);
     if (this.#changedAt.size > changesKeptMax) this.#changedAt.delete(this.#changedAt.keys().next().value!);
     if (key[0] === families.apiKey.code) this.#keys.clear();
-    else this.#lives.delete(keyspace.lastPart(key).toString('utf8'));
+    else this.#lives.delete(keyspace.lastText(key));
     // Who was let in by a newer state than this change is not concerned: it is the one that let them in.
     for (const hold of [...(this.#holds.get(name) ?? [])]) if (hold.rows.get(name)! < revision) this.#end(hold);
   }
