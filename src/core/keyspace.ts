@@ -291,7 +291,8 @@ function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): 
   const { code } = families[family];
   const [only] = parts;
   // Nearly all keys of hot records: one string behind a byte that is ASCII.
-  if (parts.length === 1 && typeof only === 'string' && code < 0x80) return Buffer.from(String.fromCharCode(code) + only);
+  if (parts.length === 1 && typeof only === 'string' && code < 0x80)
+    return Buffer.from(String.fromCharCode(code) + only);
   let length = 1;
   for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
   const key = Buffer.allocUnsafe(length);

@@ -408,7 +408,12 @@ function requireDistinct(field: string, members: readonly { readonly key: Buffer
 }
 
 function fromStored(entry: Entry): KvEntry {
-  return { key: keyspace.lastText(entry.key), value: entry.value, revision: entry.revision, expiresAtMs: entry.expiresAtMs };
+  return {
+    key: keyspace.lastText(entry.key),
+    value: entry.value,
+    revision: entry.revision,
+    expiresAtMs: entry.expiresAtMs,
+  };
 }
 
 /** The cursor of a scan behind an entry. */
