@@ -69,6 +69,8 @@ export class Transact {
   readonly #options: TransactOptions;
   readonly #time: StorageTime;
   readonly #lanes = new Lanes();
+  /** Lanes that start at the end of this turn. */
+  #scheduled: Lane[] = [];
   /** Rows of guards are kept where those of the lanes are. */
   readonly #guards: GuardMemory;
   #sequence = 0;
@@ -165,10 +167,16 @@ export class Transact {
   #schedule(lane: Lane): void {
     if (lane.isBusy || lane.isScheduled) return;
     lane.isScheduled = true;
-    setImmediate(() => {
+    if (this.#scheduled.push(lane) === 1) setImmediate(() => this.#startScheduled());
+  }
+
+  #startScheduled(): void {
+    const lanes = this.#scheduled;
+    this.#scheduled = [];
+    for (const lane of lanes) {
       lane.isScheduled = false;
       this.#start(lane);
-    });
+    }
   }
 
   /** Starts what can go now. */
