@@ -15,6 +15,7 @@ import type { AttemptTable } from '../attempt-table';
 import { isExpired, isReadOnly } from '../judge';
 import { UsageChanges, quotaFault } from '../usage';
 import type { UsageChange } from '../usage';
+import type { RevisionBases } from './bases';
 import type { EtcdChannel } from './channel';
 import { EtcdFailure, toStoreError } from './channel';
 import { judgeRows } from './judge-rows';
@@ -61,6 +62,7 @@ export interface WriterOptions {
   readonly channel: EtcdChannel;
   readonly layout: Layout;
   readonly reader: EtcdReader;
+  readonly bases: RevisionBases;
   readonly known: KnownRows;
   readonly marks: MarkCounts;
   readonly time: SharedTime;
@@ -129,8 +131,8 @@ export class EtcdWriter {
   }
 
   /** Writes something of our own; false where its compares did not hold, undefined where it could not be written. */
-  write(plan: Plan, footprint: Footprint): Promise<boolean | undefined> {
-    const applied = this.#queue.addPlan(plan, footprint, this.#monotonicMs());
+  write(plan: Plan, footprint: Footprint, bytes = plan.writes.length * 64): Promise<boolean | undefined> {
+    const applied = this.#queue.addPlan(plan, { footprint, bytes, sinceMs: this.#monotonicMs() });
     this.#start();
     return applied;
   }
@@ -432,9 +434,9 @@ export class EtcdWriter {
     }
     const batch = this.#nextBatch(nowMs);
     const members = [{ waiting, plan: witnessed(plan, layout.witness(batch.key, 0)) }];
-    const [absent, since] = this.#guards(batch.key);
+    const [absent, since, , basesKnown] = this.#guards(batch.key);
     const fate = await this.#deliver(members, batch, nowMs, (put) => ({
-      compare: [absent!, since!, isAtRevision(layout.lock, lockRevision)],
+      compare: [absent!, since!, isAtRevision(layout.lock, lockRevision), basesKnown!],
       success: spreadWrites([put, deleteOp(layout.lock), ...members[0]!.plan.writes], guardsOfBatch),
       failure: this.#guardReads(batch.key),
     }));
@@ -448,12 +450,14 @@ export class EtcdWriter {
   }
 
   #guards(batch: Buffer): Compare[] {
-    const { layout, registration } = this.#options;
-    return [isAbsent(batch), isSince(registration.row, registration.createRevision()), isAbsent(layout.lock)];
+    const { layout, registration, bases } = this.#options;
+    const isRegistered = isSince(registration.row, registration.createRevision());
+    return [isAbsent(batch), isRegistered, isAbsent(layout.lock), bases.guard()];
   }
 
   #guardReads(batch: Buffer): RequestOp[] {
-    return [getOp(batch), getOp(this.#options.registration.row), getOp(this.#options.layout.lock)];
+    const { registration, layout } = this.#options;
+    return [batch, registration.row, layout.lock, layout.bases].map(getOp);
   }
 
   #nextBatch(nowMs: number): { readonly key: Buffer; readonly nonce: Buffer } {
@@ -606,15 +610,17 @@ export class EtcdWriter {
   /** A guard of the whole did not hold: nothing of it was written. */
   async #onGuards(members: readonly Member[], ranges: readonly RangeResponse[]): Promise<void> {
     this.#putBack(members);
-    const [, process, lock] = ranges;
+    const [, process, lock, bases] = ranges;
     const { registration } = this.#options;
+    this.#options.bases.note(bases!.kvs[0], 0);
     if (process!.kvs[0]?.createRevision !== registration.createRevision()) return registration.renew();
     if (lock!.kvs[0]) await this.#waitForLock(lock!.kvs[0]);
   }
 
-  #areGuardsMet([batch, process, lock]: readonly RangeResponse[]): boolean {
+  #areGuardsMet([batch, process, lock, bases]: readonly RangeResponse[]): boolean {
     const isRegistered = process!.kvs[0]?.createRevision === this.#options.registration.createRevision();
-    return batch!.kvs.length === 0 && isRegistered && lock!.kvs.length === 0;
+    const areBasesKnown = this.#options.bases.isKnown(bases!.kvs[0]);
+    return batch!.kvs.length === 0 && isRegistered && lock!.kvs.length === 0 && areBasesKnown;
   }
 
   #putBack(members: readonly Member[]): void {
