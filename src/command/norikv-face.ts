@@ -6,7 +6,6 @@ import { writeBackup } from '../../storage/backup/backup-file';
 import { exportData } from '../../storage/backup/export-data';
 import type { NorikvServer } from '../../storage/norikv/norikv-server';
 import { serveNorikv } from '../../storage/norikv/norikv-server';
-import { isPortable } from '../../storage/portable';
 import type { Portable } from '../../storage/portable';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
@@ -23,7 +22,7 @@ export interface NorikvFaceOptions {
   /** What is served. */
   readonly store: Store;
   /** What backups are made of. */
-  readonly data: Store & Partial<Portable>;
+  readonly data: Store & Portable;
 }
 
 const folder = 'norikv-backups';
@@ -60,8 +59,7 @@ function servedStore(store: Store, tenantId: string, clock: Clock): Store {
 }
 
 /** A backup of the tenant, in the data directory; the one before goes when the new one stands. Calls at one time share it. */
-function snapshotOf({ config, data, ids }: NorikvFaceOptions): (() => Promise<void>) | undefined {
-  if (!isPortable(data)) return undefined;
+function snapshotOf({ config, data, ids }: NorikvFaceOptions): () => Promise<void> {
   const directory = join(config.DATA_DIR, folder);
   const make = async (): Promise<void> => {
     await mkdir(directory, { recursive: true, mode: 0o700 });

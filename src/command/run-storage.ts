@@ -135,7 +135,7 @@ export function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
 }
 
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
-async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Partial<Portable>> {
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,

@@ -22,8 +22,8 @@ export interface NorikvServerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Makes a backup of what is served; left out: the engine cannot. */
-  readonly snapshot?: (() => Promise<void>) | undefined;
+  /** Makes a backup of what is served. */
+  readonly snapshot: () => Promise<void>;
 }
 
 export interface NorikvServer {
@@ -67,8 +67,6 @@ export async function serveNorikv(options: NorikvServerOptions): Promise<NorikvS
   });
   server.addService(norikvService('Admin'), {
     SnapshotShard: unary(async (shard: object) => {
-      if (!snapshot)
-        throw new Refusal(status.UNIMPLEMENTED, 'this engine makes its backups itself: see its own snapshots');
       await snapshot();
       return shard;
     }),
