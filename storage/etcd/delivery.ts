@@ -58,20 +58,22 @@ export class Delivery {
     return { key, nonce: ids.bytes(nonceBytes), nowMs };
   }
 
-  /** What must hold for any of it: nobody made its row, the process was not given up, nobody has the lock. */
+  /** What must hold for any of it: nobody made its row, the process was not given up, nobody has the lock, the bases are known. */
   guards(batch: Batch): Compare[] {
-    const { layout, registration } = this.#options;
-    return [isAbsent(batch.key), isSince(registration.row, registration.createRevision()), isAbsent(layout.lock)];
+    const { layout, registration, bases } = this.#options;
+    const isRegistered = isSince(registration.row, registration.createRevision());
+    return [isAbsent(batch.key), isRegistered, isAbsent(layout.lock), bases.guard()];
   }
 
   guardReads(batch: Batch): RequestOp[] {
     const { layout, registration } = this.#options;
-    return [getOp(batch.key), getOp(registration.row), getOp(layout.lock)];
+    return [batch.key, registration.row, layout.lock, layout.bases].map(getOp);
   }
 
-  areGuardsMet([batch, process, lock]: readonly RangeResponse[]): boolean {
-    const isRegistered = process!.kvs[0]?.createRevision === this.#options.registration.createRevision();
-    return batch!.kvs.length === 0 && isRegistered && lock!.kvs.length === 0;
+  areGuardsMet([batch, process, lock, known]: readonly RangeResponse[]): boolean {
+    const { registration, bases } = this.#options;
+    const isRegistered = process!.kvs[0]?.createRevision === registration.createRevision();
+    return batch!.kvs.length === 0 && isRegistered && lock!.kvs.length === 0 && bases.isKnown(known!.kvs[0]);
   }
 
   /** Sends it and finds out what became of it, however long that takes. */
