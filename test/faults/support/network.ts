@@ -105,7 +105,9 @@ export class Network {
     const { client, server, source, hasLost } = connection;
     connection.treatment = this.#rule(source);
     const isOver = connection.treatment === 'cut' || (connection.treatment !== 'deaf' && hasLost);
-    if (isOver) for (const socket of [client, server]) socket.destroy();
-    else for (const socket of [client, server]) connection.treatment === 'still' ? socket.pause() : socket.resume();
+    for (const socket of [client, server])
+      if (isOver) socket.destroy();
+      else if (connection.treatment === 'still') socket.pause();
+      else socket.resume();
   }
 }
