@@ -29,12 +29,15 @@ export interface Part {
 /** A worker's own choices, the same for the same seed whatever the others do, and names that are nobody else's. */
 export class Worker {
   readonly name: string;
+  /** Among the workers of its part, from 0. */
+  readonly index: number;
   readonly #ids: ReturnType<typeof makeSeededIds>;
   #made = 0;
   steps = 0;
 
-  constructor(name: string, seed: number) {
+  constructor(name: string, seed: number, index: number) {
     this.name = name;
+    this.index = index;
     this.#ids = makeSeededIds(seed);
   }
 

@@ -38,7 +38,7 @@ export class Caller {
   /** How often each code came, by machine. */
   readonly codes = new Map<string, number>();
   /** What each code said last, by machine. */
-  readonly #words = new Map<string, string>();
+  readonly words = new Map<string, string>();
   /** When each machine acknowledged writes, in monotonic milliseconds. */
   readonly acknowledgedMs: number[][];
   readonly #watchers = new Set<() => void>();
@@ -71,7 +71,7 @@ export class Caller {
     const isRefused = refusedCodes.has(code);
     if ((!isRefused && !unknownCodes.has(code)) || !retryable || message === '')
       throw new Error(`${query} of ${JSON.stringify(variables)} was answered ${JSON.stringify(errors)}`);
-    this.#words.set(codeName(machine, code), message);
+    this.words.set(codeName(machine, code), message);
     return this.#failed(machine, code, { kind: isRefused ? 'refused' : 'unknown' });
   }
 
@@ -89,11 +89,6 @@ export class Caller {
   /** How often something failed on a machine. */
   failures(machine: number, code: string): number {
     return this.codes.get(codeName(machine, code)) ?? 0;
-  }
-
-  /** What a code said last on a machine. */
-  words(machine: number, code: string): string | undefined {
-    return this.#words.get(codeName(machine, code));
   }
 
   /** Resolves when it holds: looked at whenever something has happened. */
@@ -122,6 +117,7 @@ export class Caller {
   }
 }
 
-function codeName(machine: number, code: string): string {
+/** What a code of a machine is called in `codes` and `words`. */
+export function codeName(machine: number, code: string): string {
   return `${code} on ${machine + 1}`;
 }

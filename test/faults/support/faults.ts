@@ -3,12 +3,17 @@ import { systemClock } from '../../../src/core/clock';
 import { EtcdChannel } from '../../../storage/etcd/channel';
 import type { EtcdFailure } from '../../../storage/etcd/channel';
 import { methods, putOp } from '../../../storage/etcd/messages';
+import { codeName } from './caller';
 import type { Fault, Scene } from './scene';
 
 const memberCount = 3;
 /** Writing goes on so soon: what is promised of a leader that is killed, and of one that only deadlines find. */
 const killedMsMax = 3_000;
 const pausedMsMax = 5_000;
+/** For a gateway whose own storage process has nothing to do with it. */
+const asideMsMax = 2_000;
+/** For one that cannot write while the fault lasts: its callers wait for their deadline, and it begins again. */
+const endureMsMax = 20_000;
 /** Answers that are lost in one fault. */
 const lostAnswers = 12;
 
@@ -20,7 +25,7 @@ interface MemberFault {
   readonly choose: (scene: Scene, leader: number) => number;
   readonly strike: (scene: Scene, member: number) => Promise<void> | void;
   readonly mend: (scene: Scene, member: number) => Promise<void> | void;
-  readonly goneMsMax: number;
+  readonly goneMsMax: Fault['goneMsMax'];
 }
 
 /** A fault of one member, which is chosen when it strikes: everyone else goes on. */
@@ -41,12 +46,12 @@ function ofMember({ name, choose, strike, mend, goneMsMax }: MemberFault): Fault
 const killed: Pick<MemberFault, 'strike' | 'mend' | 'goneMsMax'> = {
   strike: ({ bed }, member) => bed.cluster.kill(member),
   mend: ({ bed }, member) => bed.cluster.restart(member),
-  goneMsMax: killedMsMax,
+  goneMsMax: [killedMsMax, killedMsMax],
 };
 const paused: Pick<MemberFault, 'strike' | 'mend' | 'goneMsMax'> = {
   strike: ({ bed }, member) => bed.cluster.signal(member, 'SIGSTOP'),
   mend: ({ bed }, member) => bed.cluster.signal(member, 'SIGCONT'),
-  goneMsMax: pausedMsMax,
+  goneMsMax: [pausedMsMax, pausedMsMax],
 };
 
 /** On the bed of all. */
@@ -60,10 +65,11 @@ export const faults: readonly Fault[] = [
     choose: leads,
     strike: ({ bed }, member) => bed.isolate(member),
     mend: ({ bed }) => bed.rejoin(),
-    goneMsMax: pausedMsMax,
+    goneMsMax: [pausedMsMax, pausedMsMax],
   }),
   {
     name: 'a storage process is killed',
+    goneMsMax: [asideMsMax, endureMsMax],
     async strike(scene) {
       const { storage } = scene.bed.machines[1]!;
       storage.process.kill('SIGKILL');
@@ -74,6 +80,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a gateway is killed',
+    goneMsMax: [asideMsMax, endureMsMax],
     async strike(scene) {
       const { gateway } = scene.bed.machines[1]!;
       gateway.process.kill('SIGKILL');
@@ -84,7 +91,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a storage process is cut off from the leader, and nobody is told',
-    goneMsMax: pausedMsMax,
+    goneMsMax: [pausedMsMax, pausedMsMax],
     async strike(scene) {
       const leader = await scene.bed.cluster.leader();
       scene.bed.machines[scene.chance.below(2)]!.networks[leader]!.treat('still');
@@ -94,6 +101,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a storage process is cut off from all members, and nobody is told',
+    goneMsMax: [asideMsMax, endureMsMax],
     async strike(scene) {
       for (const network of scene.bed.machines[1]!.networks) network.treat('still');
       await Promise.all([scene.failed(1, 'UNAVAILABLE'), scene.served(0)]);
@@ -102,6 +110,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a storage process is refused by all members',
+    goneMsMax: [endureMsMax, asideMsMax],
     async strike(scene) {
       for (const network of scene.bed.machines[0]!.networks) network.treat('cut');
       await Promise.all([scene.failed(0, 'UNAVAILABLE'), scene.served(1)]);
@@ -110,7 +119,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'answers are lost after what they answer was applied',
-    goneMsMax: pausedMsMax,
+    goneMsMax: [pausedMsMax, pausedMsMax],
     async strike(scene) {
       for (let times = 0; times < lostAnswers; times += 1) {
         const { networks } = scene.bed.machines[scene.chance.below(2)]!;
@@ -125,7 +134,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'history is compacted to the present revision',
-    goneMsMax: killedMsMax,
+    goneMsMax: [killedMsMax, killedMsMax],
     async strike(scene) {
       await compact(scene);
       await scene.allServed();
@@ -135,7 +144,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'every member is defragmented',
-    goneMsMax: killedMsMax,
+    goneMsMax: [killedMsMax, killedMsMax],
     async strike(scene) {
       await scene.bed.etcdctl(['defrag']);
       await scene.allServed();
@@ -144,7 +153,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'the clock of a storage machine is 400 ms ahead, which is allowed',
-    goneMsMax: killedMsMax,
+    goneMsMax: [killedMsMax, killedMsMax],
     async strike(scene) {
       await scene.bed.machines[1]!.shiftClock(400);
       await scene.allServed(3 * memberCount);
@@ -153,6 +162,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'the clock of a storage machine is 5 s behind',
+    goneMsMax: [asideMsMax, endureMsMax],
     async strike(scene) {
       await scene.bed.machines[1]!.shiftClock(-5_000);
       await Promise.all([scene.failed(1, 'UNAVAILABLE', 5), scene.served(0)]);
@@ -169,12 +179,13 @@ const filler = Buffer.from('filler/');
 /** On a bed of its own, whose members store little. */
 export const full: Fault = {
   name: 'etcd is full',
+  goneMsMax: [endureMsMax, endureMsMax],
   async strike(scene) {
     await fill(scene);
     for (const [machine] of scene.bed.machines.entries()) {
       await scene.failed(machine, 'UNAVAILABLE', 5);
-      if (!/no room/.test(scene.caller.words(machine, 'UNAVAILABLE') ?? ''))
-        throw new Error(`a full etcd is not what it says: ${scene.caller.words(machine, 'UNAVAILABLE')}`);
+      const words = scene.caller.words.get(codeName(machine, 'UNAVAILABLE'));
+      if (!words?.includes('no room')) throw new Error(`a full etcd is not what it says: ${words}`);
       const read = await scene.caller.once(machine, '{ counter(name: "single") { value } }');
       if (read.kind !== 'answered') throw new Error('a full etcd does not keep from reading');
     }

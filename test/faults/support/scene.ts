@@ -8,6 +8,8 @@ import { makeElections } from '../load/elections';
 import { makeKept } from '../load/kept';
 import { Worker } from '../load/part';
 import type { Part, PartContext } from '../load/part';
+import { makeProbes } from '../load/probes';
+import type { Probes } from '../load/probes';
 import { makeRegisters } from '../load/registers';
 import { makeStreams } from '../load/streams';
 import { makeTransfers } from '../load/transfers';
@@ -19,8 +21,8 @@ export interface Fault {
   /** Does the damage; resolves when that has been endured: by default, when both gateways have acknowledged writes all the same. */
   strike(scene: Scene): Promise<void>;
   mend(scene: Scene): Promise<void>;
-  /** How long a gateway may acknowledge nothing; left out: for as long as the fault lasts. */
-  readonly goneMsMax?: number;
+  /** How long each gateway may acknowledge nothing. */
+  readonly goneMsMax: readonly [number, number];
 }
 
 export interface Report {
@@ -29,8 +31,10 @@ export interface Report {
   readonly acknowledged: number;
   /** How often which code came from which gateway. */
   readonly codes: ReadonlyMap<string, number>;
-  /** The longest time in which a gateway acknowledged nothing, in milliseconds, for each. */
+  /** The longest time in which a gateway acknowledged nothing to callers that ask only it, in milliseconds, for each. */
   readonly goneMs: readonly number[];
+  /** What was said last of each code. */
+  readonly words: ReadonlyMap<string, string>;
 }
 
 export interface SceneOptions {
@@ -56,6 +60,7 @@ export class Scene {
   /** The choices of the fault itself. */
   readonly chance: Worker;
   readonly #options: SceneOptions;
+  readonly #probes: Probes;
   readonly #parts: readonly Part[];
   readonly #workers: Worker[] = [];
   #struckMs = 0;
@@ -69,14 +74,15 @@ export class Scene {
     const count = makeCount();
     const { machines } = bed;
     this.caller = new Caller({ machines, tenantId, clock, count });
-    this.chance = new Worker('fault', seedOf(seed, tenantId));
+    this.chance = new Worker('fault', seedOf(seed, tenantId), 0);
     const context: PartContext = { machines, tenantId, caller: this.caller, clock, count };
-    this.#parts = partMakers.map((make) => make(context));
+    this.#probes = makeProbes(context);
+    this.#parts = [this.#probes, ...partMakers.map((make) => make(context))];
   }
 
   /** Resolves when a gateway has acknowledged so many writes since the fault. */
-  served(machine: number, count = servedCount): Promise<void> {
-    const isSince = (atMs: number): boolean => atMs > this.#struckMs;
+  served(machine: number, count = servedCount, sinceMs = this.#struckMs): Promise<void> {
+    const isSince = (atMs: number): boolean => atMs > sinceMs;
     return this.caller.until(() => this.caller.acknowledgedMs[machine]!.filter(isSince).length >= count);
   }
 
@@ -113,7 +119,11 @@ export class Scene {
     this.#struckMs = this.clock.monotonicMs();
     await Promise.all([fault.strike(this), this.clock.sleep(this.#options.holdMs)]);
     await fault.mend(this);
-    await this.#progress();
+    const mendedMs = this.clock.monotonicMs();
+    await Promise.all([
+      this.#progress(),
+      ...this.bed.machines.map((_, machine) => this.served(machine, servedCount, mendedMs)),
+    ]);
   }
 
   /** Resolves when every worker has done some steps from here on. */
@@ -126,7 +136,7 @@ export class Scene {
     const { seed, tenantId } = this.#options;
     return Array.from({ length: part.workers }, async (_, index) => {
       const name = `${part.name}-${index}`;
-      const worker = new Worker(name, seedOf(seed, tenantId, name));
+      const worker = new Worker(name, seedOf(seed, tenantId, name), index);
       this.#workers.push(worker);
       while (!this.#isOver) {
         await part.step(worker);
@@ -137,12 +147,12 @@ export class Scene {
   }
 
   #figures(): Omit<Report, 'faults'> {
-    const { acknowledgedMs, codes } = this.caller;
-    const goneMs = acknowledgedMs.map((times) => {
+    const { acknowledgedMs, codes, words } = this.caller;
+    const goneMs = this.#probes.answeredMs.map((times) => {
       const since = [this.#struckMs, ...times.filter((atMs) => atMs > this.#struckMs)];
       return Math.max(0, ...since.slice(1).map((atMs, index) => atMs - since[index]!));
     });
-    return { codes, goneMs, acknowledged: acknowledgedMs.flat().length };
+    return { codes, words, goneMs, acknowledged: acknowledgedMs.flat().length };
   }
 }
 
