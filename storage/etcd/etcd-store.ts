@@ -54,7 +54,8 @@ import { EtcdReader } from './reader';
 import { ShownStore } from './shown-store';
 import { SharedTime } from './storage-time';
 import { Sweeper } from './sweeper';
-import { EtcdWriter, bucketMs } from './writer';
+import { EtcdWriter } from './writer';
+import { bucketMs } from './writer-parts';
 
 /** Where etcd is, and how it is spoken to. */
 export interface EtcdOptions extends Omit<ChannelOptions, 'clock'> {
@@ -229,6 +230,7 @@ class EtcdStore implements Store, Portable {
       isFirst,
       oldestRevision: () => history.oldestRevision,
       beginning,
+      published: () => hooks.hub?.published ?? control.revision,
     });
     const sweeper = new Sweeper({ clock, layout, reader, writer, nowMs, isFirst });
     const housekeeping = new Housekeeping({ channel, layout, reader, retention });
@@ -397,9 +399,11 @@ class EtcdStore implements Store, Portable {
 
   // --- what goes on by itself --------------------------------------------------------------------------------------
 
-  #onPage({ control, nowMs, through, bytes, usage }: FeedPage): void {
-    const { layout, history, processes, time, quotas, bases, end } = this.#parts;
+  #onPage(page: FeedPage): void {
+    const { control, nowMs, through, bytes, usage } = page;
+    const { layout, history, processes, time, quotas, biller, bases, end } = this.#parts;
     quotas.note(usage, through);
+    biller.note(page);
     for (const { key, row } of control) {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));

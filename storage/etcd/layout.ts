@@ -237,17 +237,22 @@ export function toMark(key: Buffer, { value, modRevision }: KeyValue): MarkEntry
   return { key, value: value.subarray(9), revision: modRevision, committedAtMs: readUint64(value, 1) };
 }
 
-/** What a batch remembers: when it was judged, its attempts, and which of those of the batch before were applied. */
+/** What a batch remembers: when it was judged, its attempts, and which of those of batches before were applied. */
 export interface BatchRow {
   readonly nowMs: number;
   /** A random one for each try to write it, so that a process knows its own. */
   readonly nonce: Buffer;
   /** Undefined: that transaction has none. */
   readonly attempts: readonly BatchAttempt[];
-  /** Of the previous batch of the same process, those of its attempts that were applied. */
+  /** Of previous batches of the same process. */
+  readonly tellings: readonly BatchTelling[];
+}
+
+/** A batch that stands at this revision, and those of its attempts that were applied. */
+export interface BatchTelling {
+  readonly revision: number;
+  readonly nowMs: number;
   readonly applied: readonly Buffer[];
-  /** Of the previous batch: its revision and time. */
-  readonly previous: { readonly revision: number; readonly nowMs: number };
 }
 
 export interface BatchAttempt {
@@ -256,11 +261,20 @@ export interface BatchAttempt {
   readonly witness: Buffer;
 }
 
-export function encodeBatch({ nowMs, nonce, attempts, applied, previous }: BatchRow): Buffer {
-  const parts: Buffer[] = [Buffer.of(formatByte), uint64(nowMs), nonce, uint64(previous.revision)];
-  parts.push(uint64(previous.nowMs), uint32(applied.length), ...applied, uint32(attempts.length));
+export function encodeBatch({ nowMs, nonce, attempts, tellings }: BatchRow): Buffer {
+  const [first = noTelling, ...others] = tellings;
+  const parts: Buffer[] = [Buffer.of(formatByte), uint64(nowMs), nonce, ...tellingParts(first)];
+  parts.push(uint32(attempts.length));
   for (const { attemptId, witness } of attempts) parts.push(attemptId, uint32(witness.length), witness);
+  // Behind everything else, where a program that knows of one telling only does not look.
+  if (others.length > 0) parts.push(uint32(others.length), ...others.flatMap(tellingParts));
   return Buffer.concat(parts);
+}
+
+const noTelling: BatchTelling = { revision: 0, nowMs: 0, applied: [] };
+
+function tellingParts({ revision, nowMs, applied }: BatchTelling): Buffer[] {
+  return [uint64(revision), uint64(nowMs), uint32(applied.length), ...applied];
 }
 
 export const nonceBytes = 8;
@@ -279,14 +293,17 @@ export function decodeBatch(value: Buffer): BatchRow {
   requireFormat(value);
   let at = 9;
   const take = (bytes: number): Buffer => value.subarray(at, (at += bytes));
+  const takeMany = <Item>(one: () => Item): Item[] => Array.from({ length: take(4).readUInt32BE() }, one);
+  const takeTelling = (): BatchTelling => ({
+    revision: readUint64(take(8)),
+    nowMs: readUint64(take(8)),
+    applied: takeMany(() => take(16)),
+  });
   const nonce = take(nonceBytes);
-  const previous = { revision: readUint64(take(8)), nowMs: readUint64(take(8)) };
-  const applied = Array.from({ length: take(4).readUInt32BE() }, () => take(16));
-  const attempts = Array.from({ length: take(4).readUInt32BE() }, () => ({
-    attemptId: take(16),
-    witness: take(take(4).readUInt32BE()),
-  }));
-  return { nowMs: readUint64(value, 1), nonce, attempts, applied, previous };
+  const first = takeTelling();
+  const attempts = takeMany(() => ({ attemptId: take(16), witness: take(take(4).readUInt32BE()) }));
+  const others = at < value.length ? takeMany(takeTelling) : [];
+  return { nowMs: readUint64(value, 1), nonce, attempts, tellings: [first, ...others] };
 }
 
 /** What a process says of itself. */

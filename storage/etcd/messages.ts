@@ -76,7 +76,6 @@ export interface EtcdEvent {
   /** 0: put, 1: delete. */
   readonly type: number;
   readonly kv: KeyValue;
-  readonly prevKv?: KeyValue | null;
 }
 
 export interface WatchResponse {
@@ -127,10 +126,10 @@ export const methods = {
   range: method<RangeRequest, RangeResponse>('KV', 'Range'),
   txn: method<TxnRequest, TxnResponse>('KV', 'Txn'),
   compact: method<{ readonly revision: number }, object>('KV', 'Compact', 'Compaction'),
-  watch: method<
-    { readonly createRequest: { key: Buffer; rangeEnd: Buffer; startRevision: number; prevKv: boolean } },
-    WatchResponse
-  >('Watch', 'Watch'),
+  watch: method<{ readonly createRequest: { key: Buffer; rangeEnd: Buffer; startRevision: number } }, WatchResponse>(
+    'Watch',
+    'Watch',
+  ),
   memberList: method<object, MemberListResponse>('Cluster', 'MemberList'),
   status: method<object, StatusResponse>('Maintenance', 'Status'),
   authenticate: method<{ readonly name: string; readonly password: string }, { readonly token: string }>(
