@@ -317,8 +317,11 @@ class EtcdStore implements Store, Portable {
 
   async snapshot(): Promise<DataSnapshot> {
     this.#refuseIfOver();
-    const { channel, layout, bases, holds, time, reader, markKeepMs } = this.#parts;
+    const { channel, layout, bases, holds, time, reader, processes, markKeepMs } = this.#parts;
     return this.#answered(async () => {
+      // By a clock that is wrong it would leave out what has not expired.
+      const refusal = processes.refusal();
+      if (refusal) throw refusal;
       const hold = await holds.take();
       // What is shown of the revision that is held.
       await reader.raw([]);

@@ -110,6 +110,8 @@ export class Loader {
 
   async #raise(floor: NonNullable<LoadStep['floor']>, puts: readonly RequestOp[]): Promise<Revision> {
     const { channel, layout, bases, time, processes, reader } = this.#options;
+    const refusal = processes.refusal();
+    if (refusal) throw refusal;
     if (floor.isAll) await this.#refuseOthers();
     if (floor.clockMs !== undefined) time.seen(floor.clockMs);
     for (let tries = 0; tries < triesMax; tries += 1) {

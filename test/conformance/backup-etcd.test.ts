@@ -6,7 +6,7 @@ import { systemIds } from '../../src/core/ids';
 import { keyspace, tenantScope } from '../../src/core/keyspace';
 import type { BackupPart } from '../../storage/backup/backup-parts';
 import { exportData, spanOf } from '../../storage/backup/export-data';
-import { importData } from '../../storage/backup/import-data';
+import { importData, refuseHalfImported } from '../../storage/backup/import-data';
 import { revisionsSkipped } from '../../storage/backup/import-steps';
 import { makeMemoryEngine } from '../../storage/engines/memory';
 import { EtcdChannel } from '../../storage/etcd/channel';
@@ -121,6 +121,37 @@ describe('everything', () => {
     await ended;
     expect(fatal).toEqual([expect.objectContaining({ message: expect.stringMatching(/imported anew/) as unknown })]);
     await expect(put(stores[0]!, keyOf('a'), Buffer.of(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('half of it is not served by a process that starts meanwhile, which the import goes on beside', async () => {
+    const parts = await backupOf({ a: Buffer.from('1'), b: Buffer.from('2') });
+    const own = await open('the import');
+    await importData(
+      own,
+      (async function* () {
+        for (const part of parts) {
+          yield part;
+          if (part.kind !== 'block') continue;
+          const late = await open('started meanwhile');
+          await expect(refuseHalfImported(late)).rejects.toMatchObject({ code: 'INTERNAL' });
+          await late.close();
+        }
+      })(),
+      alone,
+    );
+    await expect(refuseHalfImported(own)).resolves.toBeUndefined();
+    expect(await valueOf(own, keyOf('b'))).toMatchObject({ value: '2' });
+  });
+
+  it('is neither given nor taken by a process whose clock is wrong', async () => {
+    await open('the clock that counts');
+    const ahead = { ...systemClock, nowMs: () => systemClock.nowMs() + 3_600_000 };
+    const own = await open('the import', { clock: ahead, transportClock: systemClock });
+    const wrong = { code: 'UNAVAILABLE', message: expect.stringMatching(/clock of this storage machine/) as unknown };
+    await expect(own.snapshot()).rejects.toMatchObject(wrong);
+    const floor = { revision: 1, clockMs: undefined, isAll: false };
+    await expect(own.load({ rows: [], marks: [], floor })).rejects.toMatchObject(wrong);
+    await expect(put(own, keyOf('a'), Buffer.of(1))).rejects.toMatchObject(wrong);
   });
 
   it('may hold the largest values there are, and many small rows with an end', async () => {

@@ -2,7 +2,6 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { Store } from '../../proto/store';
 import { ManualClock } from '../../src/core/clock';
-import { makeSeededIds } from '../../src/core/ids';
 import { tenantScope } from '../../src/core/keyspace';
 import type { Vectors } from '../../src/patterns/vector';
 import { ScopedStore } from '../../src/store/scoped-store';
@@ -25,6 +24,7 @@ interface Found {
   readonly searchTimeUs: number;
 }
 
+jest.setTimeout(30_000);
 const failing = (code: status, text = ''): unknown =>
   expect.objectContaining({ code, details: expect.stringContaining(text) as unknown });
 
@@ -48,9 +48,9 @@ describe.each(['memory', 'etcd'] as const)('on %s', (engine) => {
     await base.close();
   });
 
-  async function listen(): Promise<void> {
-    vectors = vectorsOf(served, clock);
-    const options = { store: served, vectors: () => vectors, clock, host: '127.0.0.1', port: 0, addressOf };
+  async function listen(store = served): Promise<void> {
+    vectors = vectorsOf(store, clock);
+    const options = { store, vectors: () => vectors, clock, host: '127.0.0.1', port: 0, addressOf };
     server = await serveNorikv({ ...options, snapshot: () => Promise.resolve() });
     client = new Client(server.address, credentials.createInsecure(), { 'grpc.enable_retries': 0 });
   }
@@ -192,11 +192,9 @@ describe.each(['memory', 'etcd'] as const)('on %s', (engine) => {
 
     it('whose answer would be too large is INVALID_ARGUMENT and says so; without vectors it is answered', async () => {
       const dimensions = 4_096;
-      const ids = makeSeededIds(1);
       await create({ dimensions });
-      const vector = (): number[] => Array.from({ length: dimensions }, () => Math.fround(ids.fraction()));
-      await Promise.all(Array.from({ length: 260 }, (_, at) => insert(`id ${at}`.padEnd(512), vector())));
-      const query = vector();
+      const query = Array.from({ length: dimensions }, (_, at) => at);
+      await Promise.all(Array.from({ length: 260 }, (_, at) => insert(`id ${at}`.padEnd(512), query)));
       // More rows than the store gives at once, and an answer that is too large by the ids of its matches.
       for (const k of [260, 250])
         await expect(search(query, k, { includeVectors: true })).rejects.toEqual(
@@ -272,6 +270,24 @@ describe.each(['memory', 'etcd'] as const)('on %s', (engine) => {
     expect(error).toEqual(failing(status.INVALID_ARGUMENT, text));
     expect(error!.details).not.toMatch(/input\.|near\./);
     expect((await search([0, 0], 10)).matches).toEqual([]);
+  });
+
+  it('past the plan is RESOURCE_EXHAUSTED, and nothing is written', async () => {
+    await create();
+    await insert('a', [1, 2]);
+    const limited: Store = Object.assign(Object.create(served) as Store, {
+      read: served.read.bind(served),
+      search: served.search.bind(served),
+      status: served.status.bind(served),
+      commit: (transactions: Parameters<Store['commit']>[0]) =>
+        served.commit(transactions.map((each) => ({ ...each, quota: { keysMax: 2 } }))),
+    });
+    await unlisten();
+    await listen(limited);
+    await insert('b', [1, 2]);
+    await expect(insert('c', [1, 2])).rejects.toEqual(failing(status.RESOURCE_EXHAUSTED));
+    expect((await insert('b', [3, 4])).inserted).toBe(true);
+    expect((await search([0, 0], 10)).matches.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
   it('the longest names come back as they were', async () => {
