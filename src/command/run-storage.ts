@@ -23,6 +23,7 @@ import type { Logger } from '../core/telemetry';
 import { logIndexes } from './index-progress';
 import { startNorikvFace } from './norikv-face';
 import { ensureSecret } from './server-secret';
+import { clockReporter } from './storage-clock';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
 
@@ -149,6 +150,7 @@ async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions):
       logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
       markKeepMs: config.NORIGATE_MARK_KEEP_MS,
     },
+    onClock: clockReporter(logger),
     onFatal(error) {
       logger.fatal({ err: error }, 'storage cannot go on');
       end(1);
