@@ -257,9 +257,16 @@ export function toStoreError(thrown: unknown): AppError {
     return new AppError('UNAVAILABLE', `etcd has no room left (${message}); nothing was written`, { cause: thrown });
   if (code === status.RESOURCE_EXHAUSTED)
     return new AppError('OVERLOADED', `etcd has more to do than it can: ${message}`, { cause: thrown });
+  if (isCompacted(thrown))
+    return new AppError('UNAVAILABLE', 'etcd was compacted while it was read: nothing was done', { cause: thrown });
   if (code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED || message.includes('auth'))
     return new AppError('UNAVAILABLE', `etcd refuses this storage process: ${message}`, { cause: thrown });
   return new AppError('INTERNAL', `etcd refused a request: ${message}`, { cause: thrown });
+}
+
+/** Whether a read was of a revision that etcd no longer has. */
+export function isCompacted(thrown: unknown): boolean {
+  return thrown instanceof EtcdFailure && thrown.code === status.OUT_OF_RANGE;
 }
 
 function isTokenRefused({ code, message }: EtcdFailure): boolean {

@@ -4,6 +4,7 @@
  * process that was started again is applied once.
  */
 import type { AttemptTable } from '../attempt-table';
+import { isCompacted } from './channel';
 import { decodeBatch } from './layout';
 import type { BatchAttempt, Layout } from './layout';
 import type { KeyValue } from './messages';
@@ -58,13 +59,18 @@ export async function loadPastBatches(options: {
   }
 }
 
+/** Which of the attempts left their trace at that revision. Where that is compacted away, the rows of now say it, as far as nobody has written them since. */
 async function appliedAt(
   reader: EtcdReader,
   revision: number,
   attempts: readonly BatchAttempt[],
 ): Promise<readonly Buffer[]> {
   if (attempts.length === 0) return [];
-  const { responses } = await reader.raw(attempts.map(({ witness }) => ({ key: witness, revision })));
+  const keys = attempts.map(({ witness }) => ({ key: witness }));
+  const { responses } = await reader.raw(keys.map((each) => ({ ...each, revision }))).catch((error: unknown) => {
+    if (!isCompacted(error)) throw error;
+    return reader.raw(keys);
+  });
   const there = new Set(
     responses.flatMap(({ kvs }) => kvs.filter((row) => row.modRevision === revision).map((row) => nameOf(row.key))),
   );
