@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { etcd } from './etcd';
 import { eventsBench } from './events';
 import { fanout } from './fanout';
 import { flood } from './flood';
@@ -40,6 +41,7 @@ const benches: readonly Bench[] = [
   recovery,
   quality,
   vectors,
+  etcd,
 ];
 
 const help = `Usage: npm run bench -- [NAME ...] [options]

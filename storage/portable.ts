@@ -43,20 +43,27 @@ export interface DataSnapshot {
   release(): void;
 }
 
-/** Rows and marks to be written in one commit, over what stands under their keys. */
+/** Rows and marks to be written over what stands under their keys: in one commit, or in several on an engine whose commits are smaller. */
 export interface LoadStep {
   readonly rows: readonly PortableRow[];
   readonly marks: readonly PortableMark[];
   /**
    * Later revisions and, where given, times are above these, and no watch can begin before: for the first step of an import, whose
-   * callers may hold versions and cursors that another store gave.
+   * callers may hold versions and cursors that another store gave. In one commit with the rows of the step, of which there are few.
    */
-  readonly floor?: { readonly revision: Revision; readonly clockMs: number | undefined } | undefined;
+  readonly floor?: LoadFloor | undefined;
+}
+
+export interface LoadFloor {
+  readonly revision: Revision;
+  readonly clockMs: number | undefined;
+  /** Everything is imported: refused with INVALID_ARGUMENT where another process serves the store. */
+  readonly isAll: boolean;
 }
 
 export interface Portable {
-  snapshot(): DataSnapshot;
-  /** Durable when it resolves; with the revision of the commit. Rejects as `Store.commit`. */
+  snapshot(): Promise<DataSnapshot>;
+  /** Durable when it resolves; with the revision of the last commit. Rejects as `Store.commit`. */
   load(step: LoadStep): Promise<Revision>;
 }
 

@@ -15,6 +15,8 @@ export interface ProgramOptions {
   readonly directory?: string;
   /** Storage alone, without a gateway. */
   readonly isStorageAlone?: boolean;
+  /** Further settings. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 const startMs = 30_000;
@@ -39,7 +41,7 @@ export class Program {
     this.directory = options.directory ?? world.makeDirectory();
     const { PATH = '', HOME = '' } = process.env;
     const args = [...world.serverOptions(), mainFile, ...(options.isStorageAlone ? ['storage'] : [])];
-    const environment = { PORT: '0', DATA_DIR: this.directory, NORIGATE_LOG_FORMAT: 'json' };
+    const environment = { PORT: '0', DATA_DIR: this.directory, NORIGATE_LOG_FORMAT: 'json', ...options.settings };
     this.#process = spawn(process.execPath, args, {
       env: { PATH, HOME, NODE_ENV: 'production', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -22,6 +22,7 @@ import { AppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import { channelCredentials } from '../store/grpc-connection';
 import { storageTlsOf } from './client-tls';
+import { etcdOptionsOf } from './run-storage';
 import { socketAddress } from './socket-address';
 
 export interface BackupAccess {
@@ -52,22 +53,22 @@ export async function openBackupAccess(options: BackupAccessOptions): Promise<Ba
 
 async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions): Promise<BackupAccess> {
   const { NORIGATE_ENGINE: engine, DATA_DIR: directory } = config;
-  if (engine !== 'lmdb') {
-    const why =
-      engine === 'memory' ? 'keeps nothing' : 'is not one of those that can be exported or imported in this version';
+  if (engine === 'memory')
     throw new AppError(
       'INVALID_ARGUMENT',
-      `no storage runs at ${config.storageAddress}, and the engine ${engine} ${why}`,
+      `no storage runs at ${config.storageAddress}, and the engine memory keeps nothing`,
     );
-  }
-  if (isExport && !existsSync(join(directory, 'norigate.json')))
+  if (engine === 'lmdb' && isExport && !existsSync(join(directory, 'norigate.json')))
     throw new AppError('INVALID_ARGUMENT', `there is no data in ${directory}, and no storage runs there: see DATA_DIR`);
   const retention = {
     logKeepMs: config.NORIGATE_HISTORY_MS,
     logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
     markKeepMs: config.NORIGATE_MARK_KEEP_MS,
   };
-  const store = requirePortable(await openStore({ engine, directory, clock, ids, retention }), engine);
+  // On etcd it is one storage process more, for as long as it takes.
+  const address = `${isExport ? 'export' : 'import'} ${ids.uuid()}`;
+  const ofEtcd = engine === 'etcd' ? { address, ...etcdOptionsOf(config) } : {};
+  const store = requirePortable(await openStore({ engine, directory, clock, ids, retention, ...ofEtcd }), engine);
   if (isExport) {
     await refuseHalfImported(store).catch(async (error: unknown) => {
       await store.close();
@@ -75,7 +76,7 @@ async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions
     });
   }
   return {
-    where: directory,
+    where: config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? directory,
     export: (tenantId) => exportData(store, { tenantId }, ids),
     import: (parts, tenantId) => importData(store, parts, { isAlone: true, tenantId }),
     close: () => store.close(),

@@ -106,7 +106,8 @@ function serverTlsOf(config: Config): ServerTls | undefined {
   return clientCaFile === undefined ? { certFile, keyFile } : { certFile, keyFile, clientCaFile };
 }
 
-function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
+/** Where etcd is, as configured. */
+export function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
   const {
     NORIGATE_ETCD_ENDPOINTS: endpoints,
     NORIGATE_ETCD_USER: user,

@@ -1,14 +1,14 @@
 /**
- * Writes down what accounts hold. One process, the one that keeps house, reads all changes with what they replaced, adds them up and
- * writes the sums a few times a second, together with the revision that they reach to, if that is still where it began: so every change is
+ * Writes down what accounts hold. One process, the one that keeps house, takes all changes with what they replaced, from the shared watch and
+ * what came before it from a stream of its own, adds them up and writes the sums a few times a second, together with the revision that they reach to, if that is still where it began: so every change is
  * counted once, whoever wrote it and however often that process changes. Nothing of it is in the way of writing.
  */
 import type { Clock } from '../../src/core/clock';
 import { decodeUsage, encodeUsage, noUsage, usageKey } from '../../src/core/usage';
 import { UsageBook } from '../usage';
-import type { UsageChange } from '../usage';
 import type { EtcdChannel } from './channel';
 import { feed } from './feed';
+import type { FeedPage } from './feed';
 import { decodeNumber, encodeNumber, encodeRow, rowValue } from './layout';
 import type { Layout } from './layout';
 import { isAbsent, isAtRevision, methods, putOp } from './messages';
@@ -24,30 +24,33 @@ export interface BillerOptions {
   readonly oldestRevision: () => number;
   /** Where the history of the store begins. */
   readonly beginning: number;
+  /** Everything through it came from the shared watch. */
+  readonly published: () => number;
 }
 
 const everyMs = 200;
+/** Messages of the shared watch that wait for what came before; past it, it begins anew. */
+const laterMax = 10_000;
 /** Accounts that one writing takes. */
 const accountsMax = 1_000;
 
 /** What one message of the watch brought. */
-interface Page {
-  readonly changes: readonly UsageChange[];
-  readonly through: number;
-}
+type Page = Pick<FeedPage, 'usage' | 'after' | 'through'>;
 
 interface Collected {
   /** Not written down yet. */
   pages: Page[];
   /** Everything through this revision was collected. */
   through: number;
+  /** From the shared watch, while what came before it is still read; undefined: nothing is missing before it. */
+  later: Page[] | undefined;
 }
 
 export class Biller {
   readonly #options: BillerOptions;
   readonly #ending = new AbortController();
   readonly #running: Promise<void>;
-  #collected: Collected = { pages: [], through: 0 };
+  #collected: Collected = { pages: [], through: 0, later: undefined };
   /** What was written down last: the revision, and that of its row. */
   #billed = { through: 0, modRevision: 0 };
   #watching: AbortController | undefined;
@@ -55,6 +58,15 @@ export class Biller {
   constructor(options: BillerOptions) {
     this.#options = options;
     this.#running = this.#run();
+  }
+
+  /** The shared watch has brought something. */
+  note(page: Page): void {
+    if (!this.#watching || this.#watching.signal.aborted) return;
+    const { later } = this.#collected;
+    if (later) later.push(page);
+    else this.#take(this.#collected, page);
+    if (later && later.length > laterMax) this.#watching.abort();
   }
 
   /** Writes down what there is through a revision, if that comes soon, and stops. */
@@ -96,21 +108,47 @@ export class Biller {
     const [row] = responses[0]!.kvs;
     const through = row ? decodeNumber(row.value) : beginning;
     this.#billed = { through, modRevision: row?.modRevision ?? 0 };
-    const collected: Collected = { pages: [], through };
-    this.#collected = collected;
+    const published = this.#options.published();
+    // What etcd has forgotten by now cannot be counted any more.
+    const from = Math.max(through, oldestRevision());
+    // The shared watch would bring what was written down already: it is tried again when it has come so far.
+    if (published < from) return;
     const watching = new AbortController();
     this.#watching = watching;
-    const { channel, transportClock } = this.#options;
-    const options = { channel, layout, transportClock, oldestRevision, signal: watching.signal };
-    // What etcd has forgotten by now cannot be counted any more.
-    void this.#collect(feed(options, Math.max(through, oldestRevision())), collected).catch(() => watching.abort());
+    const isBehind = from < published;
+    const collected: Collected = { pages: [], through: from, later: isBehind ? [] : undefined };
+    this.#collected = collected;
+    if (isBehind) void this.#catchUp(collected, { after: from, through: published, watching });
   }
 
-  async #collect(pages: ReturnType<typeof feed>, collected: Collected): Promise<void> {
-    for await (const { usage, through } of pages) {
-      if (usage.length > 0) collected.pages.push({ changes: usage, through });
+  /** Reads what came before the shared watch, then goes on with that. */
+  async #catchUp(
+    collected: Collected,
+    {
+      after,
+      through,
+      watching,
+    }: { readonly after: number; readonly through: number; readonly watching: AbortController },
+  ): Promise<void> {
+    const { channel, layout, transportClock, oldestRevision } = this.#options;
+    const options = { channel, layout, transportClock, oldestRevision, signal: watching.signal, through };
+    try {
+      for await (const page of feed(options, after)) this.#take(collected, page);
+      if (watching.signal.aborted) return;
       collected.through = through;
+      for (const page of collected.later!) this.#take(collected, page);
+      collected.later = undefined;
+    } catch {
+      watching.abort();
     }
+  }
+
+  #take(collected: Collected, { usage, after, through }: Page): void {
+    if (through <= collected.through) return;
+    // The shared watch has a hole: it goes on from what was written down.
+    if (after > collected.through) return this.#watching?.abort();
+    if (usage.length > 0) collected.pages.push({ usage, after, through });
+    collected.through = through;
   }
 
   /** Writes down what was collected. False: somebody else did, or the watch broke. */
@@ -118,9 +156,9 @@ export class Biller {
     const { channel, layout, reader } = this.#options;
     if (this.#watching!.signal.aborted) return false;
     const collected = this.#collected;
-    const pages = this.#take(collected.pages);
+    const pages = this.#first(collected.pages);
     if (pages.length === 0) return true;
-    const changes = pages.flatMap((page) => page.changes);
+    const changes = pages.flatMap((page) => page.usage);
     const { through } = pages.at(-1)!;
     const accounts = [...new Map(changes.map(({ account }) => [nameOf(account), account])).values()];
     const rows = await reader.raw(accounts.map((account) => ({ key: layout.row(usageKey(account)) })));
@@ -148,10 +186,10 @@ export class Biller {
   }
 
   /** The first pages, of so many accounts as one writing takes. */
-  #take(pages: readonly Page[]): readonly Page[] {
+  #first(pages: readonly Page[]): readonly Page[] {
     const accounts = new Set<string>();
-    const end = pages.findIndex(({ changes }) => {
-      for (const { account } of changes) accounts.add(nameOf(account));
+    const end = pages.findIndex(({ usage }) => {
+      for (const { account } of usage) accounts.add(nameOf(account));
       return accounts.size > accountsMax;
     });
     // A single page with more goes as it is: a message of etcd has not that many.

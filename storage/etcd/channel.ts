@@ -279,7 +279,8 @@ function makeClient(endpoint: string, tls: EtcdTls | undefined): Client {
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': 2_000,
-    'grpc.keepalive_permit_without_calls': 1,
+    // etcd breaks connections that ping while nothing is asked on them.
+    'grpc.keepalive_permit_without_calls': 0,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,

@@ -27,18 +27,23 @@ import { AttemptTable } from '../attempt-table';
 import { defaultRetention } from '../engine';
 import type { RetentionOptions } from '../engine';
 import { isReadOnly } from '../judge';
-import { faultOf, validateCommit, validateRanges, validateSearch, validateWatch } from '../validate';
+import type { DataSnapshot, LoadStep, Portable } from '../portable';
+import { faultOf, validateCommit, validateLoad, validateRanges, validateSearch, validateWatch } from '../validate';
 import { scanSearch } from '../vectors/scan-search';
+import { RevisionBases } from './bases';
 import type { ChannelOptions } from './channel';
 import { EtcdChannel, toStoreError } from './channel';
+import { openEtcdSnapshot } from './etcd-snapshot';
 import type { FeedPage } from './feed';
 import { History } from './history';
 import { Biller } from './biller';
+import { Holds } from './holds';
 import { Quotas } from './quotas';
 import { Housekeeping } from './housekeeping';
 import { EtcdHub } from './hub';
 import { KnownRows } from './known-rows';
 import { Layout, decodeNumber, decodeProcess, encodeNumber } from './layout';
+import { Loader } from './loader';
 import { MarkCounts } from './mark-counts';
 import { Members } from './members';
 import type { KeyValue } from './messages';
@@ -46,9 +51,11 @@ import { changeMeta, decodeMeta, started } from './meta';
 import { loadPastBatches } from './past-batches';
 import { Processes, heartbeatMs } from './processes';
 import { EtcdReader } from './reader';
+import { ShownStore } from './shown-store';
 import { SharedTime } from './storage-time';
 import { Sweeper } from './sweeper';
-import { EtcdWriter, bucketMs } from './writer';
+import { EtcdWriter } from './writer';
+import { bucketMs } from './writer-parts';
 
 /** Where etcd is, and how it is spoken to. */
 export interface EtcdOptions extends Omit<ChannelOptions, 'clock'> {
@@ -74,7 +81,7 @@ const etcdRetention: RetentionOptions = { ...defaultRetention, markKeepMs: 3_600
 const lookEveryMs = 250;
 
 /** Opens the store. Throws UNAVAILABLE where etcd does not answer or refuses, INTERNAL where the data is of a later format. */
-export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store & Portable> {
   const { etcd, transportClock = options.clock } = options;
   const channel = new EtcdChannel({ ...etcd, clock: transportClock });
   try {
@@ -101,14 +108,20 @@ interface Parts {
   readonly sweeper: Sweeper;
   readonly quotas: Quotas;
   readonly biller: Biller;
+  readonly bases: RevisionBases;
+  readonly holds: Holds;
+  readonly loader: Loader;
+  readonly markKeepMs: number;
   readonly hooks: { hub: EtcdHub | undefined };
   readonly end: (error: AppError) => void;
 }
 
-class EtcdStore implements Store {
+/** Speaks of etcd's own revisions: `shown-store.ts` stands before it. */
+class EtcdStore implements Store, Portable {
   readonly #parts: Parts;
   readonly #hub: EtcdHub;
   readonly #members: Members;
+  readonly #snapshots = new Set<DataSnapshot>();
   #cancelLook: CancelTimer | undefined;
   #cancelBeat: CancelTimer | undefined;
   #death: AppError | undefined;
@@ -139,7 +152,7 @@ class EtcdStore implements Store {
   static async open(
     options: EtcdStoreOptions & { readonly transportClock: Clock },
     channel: EtcdChannel,
-  ): Promise<EtcdStore> {
+  ): Promise<Store & Portable> {
     const { clock, transportClock, ids, name, etcd } = options;
     const retention = { ...etcdRetention, ...options.retention };
     const layout = new Layout(etcd.prefix ?? 'norigate/');
@@ -156,9 +169,17 @@ class EtcdStore implements Store {
     await processes.begin();
     const known = new KnownRows();
     let nowMs = (): number => clock.nowMs();
-    const reader = new EtcdReader({ channel, layout, nowMs: () => nowMs(), onEntry: (entry) => known.note(entry) });
+    const bases = new RevisionBases(layout);
+    const reader = new EtcdReader({
+      channel,
+      layout,
+      bases,
+      nowMs: () => nowMs(),
+      onEntry: (entry) => known.note(entry),
+    });
     const control = await readControl(reader, layout);
     const attempts = new AttemptTable(retention.attemptKeepMs);
+    bases.begin();
     const floorMs = floorOf(control.rows, layout);
     const lateMs = Math.max(clock.nowMs(), floorMs) - retention.attemptKeepMs - bucketMs;
     const past = await loadPastBatches({
@@ -171,6 +192,7 @@ class EtcdStore implements Store {
     nowMs = () => time.nowMs();
     processes.useTime(time);
     for (const row of control.rows) if (layout.isProcess(row.key)) processes.note(row.key, row, false);
+    const holds = new Holds({ channel, layout, reader, ids, transportClock, nowMs: () => time.nowMs() });
     const historyRow = control.rows.find(({ key }) => key.equals(layout.history));
     const history = new History({
       channel,
@@ -178,6 +200,7 @@ class EtcdStore implements Store {
       keepMs: retention.logKeepMs,
       bytesMax: retention.logBytesMax,
       oldestRevision: Math.max(beginning, historyRow ? decodeNumber(historyRow.value) : 0),
+      oldestHeld: () => holds.oldest(),
       beginning: { revision: control.revision, nowMs: time.nowMs() },
     });
     const quotas = new Quotas({ reader, layout, revision: control.revision });
@@ -185,6 +208,7 @@ class EtcdStore implements Store {
       channel,
       layout,
       reader,
+      bases,
       known,
       marks: new MarkCounts(reader, layout),
       time,
@@ -206,9 +230,12 @@ class EtcdStore implements Store {
       isFirst,
       oldestRevision: () => history.oldestRevision,
       beginning,
+      published: () => hooks.hub?.published ?? control.revision,
     });
     const sweeper = new Sweeper({ clock, layout, reader, writer, nowMs, isFirst });
     const housekeeping = new Housekeeping({ channel, layout, reader, retention });
+    const { markKeepMs } = retention;
+    const loader = new Loader({ channel, layout, reader, writer, bases, processes, time, markKeepMs });
     const store = new EtcdStore({
       clock,
       channel,
@@ -225,12 +252,16 @@ class EtcdStore implements Store {
       sweeper,
       quotas,
       biller,
+      bases,
+      holds,
+      loader,
+      markKeepMs,
       hooks,
       end,
     });
     hooks.store = store;
     await processes.compared();
-    return store;
+    return new ShownStore({ store, bases, refresh: async () => void (await reader.raw([])) });
   }
 
   async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
@@ -281,6 +312,34 @@ class EtcdStore implements Store {
       const { epoch } = meta;
       const { oldestRevision } = history;
       return { engine: 'etcd', storeId, epoch, revision, nowMs: time.nowMs(), oldestRevision, nodes };
+    });
+  }
+
+  async snapshot(): Promise<DataSnapshot> {
+    this.#refuseIfOver();
+    const { channel, layout, bases, holds, time, reader, markKeepMs } = this.#parts;
+    return this.#answered(async () => {
+      const hold = await holds.take();
+      // What is shown of the revision that is held.
+      await reader.raw([]);
+      const onRelease = (): void => void this.#snapshots.delete(snapshot);
+      const options = { channel, layout, bases, hold, nowMs: time.nowMs(), markKeepMs, onRelease };
+      const snapshot = await openEtcdSnapshot(options).catch((error: unknown) => {
+        hold.release();
+        throw error;
+      });
+      this.#snapshots.add(snapshot);
+      return snapshot;
+    });
+  }
+
+  async load(step: LoadStep): Promise<number> {
+    this.#refuseIfOver();
+    validateLoad(step);
+    return this.#answered(async () => {
+      const revision = await this.#parts.loader.load(step);
+      this.#hub.noteSeen(revision);
+      return revision;
     });
   }
 
@@ -340,13 +399,18 @@ class EtcdStore implements Store {
 
   // --- what goes on by itself --------------------------------------------------------------------------------------
 
-  #onPage({ control, nowMs, through, bytes, usage }: FeedPage): void {
-    const { layout, history, processes, time, quotas } = this.#parts;
+  #onPage(page: FeedPage): void {
+    const { control, nowMs, through, bytes, usage } = page;
+    const { layout, history, processes, time, quotas, biller, bases, end } = this.#parts;
     quotas.note(usage, through);
+    biller.note(page);
     for (const { key, row } of control) {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));
+      else if (key.equals(layout.bases)) bases.note(row, 0);
     }
+    bases.note(undefined, through);
+    if (bases.isAnotherLife && !this.#death) end(replacedError());
     time.seen(nowMs);
     history.note({ revision: through, nowMs: nowMs > 0 ? nowMs : time.nowMs(), bytes });
     if (processes.isEldest) history.cut(time.nowMs());
@@ -380,6 +444,7 @@ class EtcdStore implements Store {
     this.#cancelLook?.();
     this.#cancelBeat?.();
     this.#hub.end();
+    for (const snapshot of this.#snapshots) snapshot.release();
     await Promise.all([sweeper.end(), writer.close()]);
     await biller.end(this.#hub.seen);
     await Promise.all([housekeeping.settled(), history.settled()]);
@@ -387,6 +452,11 @@ class EtcdStore implements Store {
     if (!this.#death) await processes.end(encodeNumber(nowMs)).catch(() => undefined);
     channel.close();
   }
+}
+
+function replacedError(): AppError {
+  const message = 'everything in this store was imported anew while this storage process served it: it starts again';
+  return new AppError('UNAVAILABLE', message);
 }
 
 /** Rows of control, but for the batches. */

@@ -4,7 +4,7 @@ import type { EtcdChannel } from './channel';
 import type { Layout, Span } from './layout';
 import { deleteOp, methods } from './messages';
 import type { EtcdReader } from './reader';
-import { bucketMs } from './writer';
+import { bucketMs } from './writer-parts';
 
 export interface HousekeepingOptions {
   readonly channel: EtcdChannel;

@@ -37,6 +37,8 @@ const tickMs = 150;
 const stallMsMax = 1_500;
 
 const reachMs = 100;
+/** Rows that the shared watch keeps in mind, some 20 MB. */
+const rowsMax = 100_000;
 
 export class EtcdHub {
   readonly #options: HubOptions;
@@ -166,7 +168,7 @@ export class EtcdHub {
 
   async #run(): Promise<void> {
     const { channel, layout, transportClock, oldestRevision, onPage } = this.#options;
-    const options = { channel, layout, transportClock, oldestRevision, signal: this.#stopping.signal };
+    const options = { channel, layout, transportClock, oldestRevision, signal: this.#stopping.signal, rowsMax };
     while (!this.#isEnded) {
       try {
         for await (const page of feed(options, this.#published)) {

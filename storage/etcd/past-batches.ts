@@ -1,6 +1,6 @@
 /**
- * What the batches of the last minutes remember: when they were judged, and which attempts were applied. A batch says it of the one
- * before it; of the last one of a process, the rows say it, read at its revision. So a commit that is sent again to a storage
+ * What the batches of the last minutes remember: when they were judged, and which attempts were applied. A batch says it of those
+ * before it; of the last ones of a process, the rows say it, read at their revisions. So a commit that is sent again to a storage
  * process that was started again is applied once.
  */
 import type { AttemptTable } from '../attempt-table';
@@ -28,12 +28,13 @@ export async function loadPastBatches(options: {
   const { reader, layout, attempts } = options;
   const rows = await readAll(options);
   let latestMs = 0;
-  /** Of each batch that has a next one, by its revision. */
+  /** Of each batch of which a later one tells, by its revision. */
   const applied = new Map<number, readonly Buffer[]>();
   for (const row of rows) {
     const batch = decodeBatch(row.value);
     latestMs = Math.max(latestMs, batch.nowMs);
-    applied.set(batch.previous.revision, [...(applied.get(batch.previous.revision) ?? []), ...batch.applied]);
+    for (const telling of batch.tellings)
+      applied.set(telling.revision, [...(applied.get(telling.revision) ?? []), ...telling.applied]);
   }
   let addedMs = 0;
   for (const row of rows) {

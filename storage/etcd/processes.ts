@@ -50,6 +50,8 @@ const heartbeatMs = 500;
 /** Without a word for so long it does not count; for longer, it is given up. */
 const silentMsMax = 5_000;
 const givenUpMs = 30_000;
+/** Between two looks at who was heard. */
+const lookMs = 50;
 /** Sayings of a process that its clock is judged by. */
 const sayingsMax = 4;
 /** How long a process that begins waits for the others to say what time it is. */
@@ -152,6 +154,19 @@ export class Processes {
     }
     this.#onHeard = undefined;
     cancel();
+  }
+
+  /** The names of the others that live; waits until each has said something or is silent for long. */
+  async othersAlive(): Promise<readonly string[]> {
+    const { transportClock, clock } = this.#options;
+    const beganMs = transportClock.monotonicMs();
+    const isOpen = ({ heardMs }: Other): boolean => heardMs === undefined;
+    while ([...this.#others.values()].some(isOpen) && transportClock.monotonicMs() - beganMs < silentMsMax)
+      await transportClock.sleep(lookMs);
+    const nowMs = clock.monotonicMs();
+    return [...this.#others.values()]
+      .filter(({ heardMs }) => heardMs !== undefined && nowMs - heardMs < silentMsMax)
+      .map(({ name }) => name);
   }
 
   /** Whether this is the one that keeps house. */

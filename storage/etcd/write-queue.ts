@@ -52,6 +52,18 @@ export interface WaitingPlan {
 
 export type Waiting = WaitingTransaction | WaitingPlan;
 
+/** What is on its way: nothing that touches it may be sent before its fate is known, and of one call nothing overtakes. */
+export interface Passage {
+  readonly footprints: Footprints;
+  readonly calls: ReadonlySet<object>;
+}
+
+export function passageOf(waiting: readonly Waiting[]): Passage {
+  const footprints = new Footprints();
+  for (const { footprint } of waiting) footprints.add(footprint);
+  return { footprints, calls: new Set(waiting.map(({ call }) => call)) };
+}
+
 /** What may wait; past it OVERLOADED. */
 const waitingMax = 65_536;
 const waitingBytesMax = 134_217_728;
@@ -114,19 +126,22 @@ export class WriteQueue {
   }
 
   /** Adds something of our own. Resolves with whether it was applied. */
-  addPlan(plan: Plan, footprint: Footprint, sinceMs: number): Promise<boolean | undefined> {
+  addPlan(
+    plan: Plan,
+    { footprint, bytes, sinceMs }: { footprint: Footprint; bytes: number; sinceMs: number },
+  ): Promise<boolean | undefined> {
     return new Promise((settle) => {
-      const bytes = plan.writes.length * 64;
       this.#push({ kind: 'plan', plan, footprint, bytes, call: {}, sinceMs, settle });
     });
   }
 
   /**
-   * Takes what travels together. `judge` says of each what is to become of it: it may `join` with a width, be `done` (it has its outcome),
-   * or has to `wait`.
+   * Takes what travels together and touches nothing of what is on its way. `judge` says of each what is to become of it: it may `join`
+   * with a width, be `done` (it has its outcome), or has to `wait`.
    */
   take(
     judge: (waiting: Waiting) => { readonly kind: 'join'; readonly width: number } | { readonly kind: 'done' | 'wait' },
+    { passages, membersMax }: { readonly passages: readonly Passage[]; readonly membersMax: number },
   ): Waiting[] {
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
@@ -138,7 +153,12 @@ export class WriteQueue {
     let at = 0;
     for (; at < this.#waiting.length && at < lookAheadMax && !isFull; at += 1) {
       const each = this.#waiting[at]!;
-      const isHeld = heldCalls.has(each.call) || travelling.meets(each.footprint) || held.meets(each.footprint);
+      const { call, footprint } = each;
+      const isHeld =
+        heldCalls.has(call) ||
+        passages.some((passage) => passage.calls.has(call) || passage.footprints.meets(footprint)) ||
+        travelling.meets(footprint) ||
+        held.meets(footprint);
       const verdict = isHeld ? ({ kind: 'wait' } as const) : judge(each);
       if (verdict.kind === 'done') {
         this.#bytes -= each.bytes;
@@ -154,7 +174,7 @@ export class WriteQueue {
         bytes += each.bytes;
         width = Math.max(width, verdict.width);
         // One that is too wide for company goes alone.
-        isFull = !fitsBatch(taken.length + 1, width);
+        isFull = taken.length >= membersMax || !fitsBatch(taken.length + 1, width);
       } else {
         left.push(each);
         held.add(each.footprint);

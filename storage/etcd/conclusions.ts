@@ -1,0 +1,116 @@
+/** What becomes of those that travelled: an outcome, or another try. */
+import type { Committed } from '../../proto/store';
+import { AppError } from '../../src/core/errors';
+import { isReadOnly } from '../judge';
+import type { Fate } from './delivery';
+import { judgeRows } from './judge-rows';
+import type { RowJudgement, StandingRows } from './judge-rows';
+import { nameOf } from './plan';
+import type { Tellings } from './tellings';
+import { fail } from './write-queue';
+import type { WaitingTransaction } from './write-queue';
+import { noScope, pauseMs, unknownOutcome } from './writer-parts';
+import type { Member, WriterOptions } from './writer-parts';
+
+/** Tries of one transaction whose checks hold and that meets something expired each time. */
+const triesMax = 16;
+
+export interface ConclusionsOptions {
+  readonly writer: WriterOptions;
+  readonly tellings: Tellings;
+  readonly closing: AbortSignal;
+  readonly onUnknown: (members: readonly Member[]) => void;
+  /** They are tried again. */
+  readonly putBack: (members: readonly Member[]) => void;
+}
+
+export class Conclusions {
+  readonly #options: WriterOptions;
+  readonly #given: ConclusionsOptions;
+
+  constructor(options: ConclusionsOptions) {
+    this.#options = options.writer;
+    this.#given = options;
+  }
+
+  /** The batch stands at a revision: those that were applied have their outcome. */
+  written(members: readonly Member[], isApplied: readonly boolean[], revision: number, nowMs: number): void {
+    const applied: Buffer[] = [];
+    members.forEach((member, index) => {
+      const { waiting } = member;
+      if (!isApplied[index]) return;
+      if (waiting.kind === 'plan') return waiting.settle(true);
+      this.#remember(waiting, member, revision, nowMs);
+      const { attemptId } = waiting.transaction;
+      if (attemptId && member.plan.witness) applied.push(attemptId);
+    });
+    this.#given.tellings.add({ revision, nowMs, applied });
+    this.#options.onWritten(revision, nowMs);
+    members.forEach(({ waiting }, index) => {
+      if (!isApplied[index] || waiting.kind === 'plan') return;
+      const outcome: Committed = { kind: 'committed', revision, nowMs };
+      waiting.settle(outcome);
+    });
+  }
+
+  /** The answer of a batch that stands was lost: its members say at its revision whether they were applied. */
+  async learnFates(members: readonly Member[], revision: number, nowMs: number): Promise<void> {
+    const { reader, transportClock } = this.#options;
+    const { onUnknown, closing, putBack } = this.#given;
+    const witnesses = members.flatMap(({ plan }) => plan.witness ?? []);
+    let found: ReadonlySet<string> | undefined;
+    while (!found) {
+      try {
+        const { responses } = await reader.raw(witnesses.map((key) => ({ key, revision })));
+        const there = responses.flatMap(({ kvs }) => kvs.filter((row) => row.modRevision === revision));
+        found = new Set(there.map((row) => nameOf(row.key)));
+      } catch {
+        onUnknown(members);
+        if (closing.aborted) return this.unwritten(members, { kind: 'failed', error: unknownOutcome() });
+        await transportClock.sleep(pauseMs, closing);
+      }
+    }
+    const isApplied = members.map(({ plan }) => plan.witness !== undefined && found.has(nameOf(plan.witness)));
+    this.written(members, isApplied, revision, nowMs);
+    // The others were not: they are judged again.
+    putBack(members.filter((_, index) => !isApplied[index]));
+  }
+
+  unwritten(members: readonly Member[], fate: Extract<Fate, { kind: 'void' | 'failed' }>): void {
+    if (fate.kind === 'void') return this.#given.putBack(members);
+    for (const { waiting } of members) fail(waiting, fate.error);
+  }
+
+  /** Its compares did not hold. Where its checks hold all the same, something expired was in the way: it is tried again, knowing that. */
+  refused(member: Member, standing: StandingRows, nowMs: number): void {
+    const { waiting } = member;
+    if (waiting.kind === 'plan') return waiting.settle(false);
+    const { outcome, expired, entries } = this.judge(waiting, standing, nowMs);
+    for (const entry of entries) this.#options.known.note(entry);
+    if (outcome.kind !== 'committed' || isReadOnly(waiting.transaction)) return waiting.settle(outcome);
+    if (waiting.refusal) return waiting.settle({ kind: 'failed', error: waiting.refusal });
+    for (const [name, revision] of expired) waiting.expired.set(name, revision);
+    waiting.tries += 1;
+    if (waiting.tries < triesMax) return this.#given.putBack([member]);
+    const message = `other writers were in the way ${triesMax} times in a row: nothing was written, try again`;
+    waiting.settle({ kind: 'failed', error: new AppError('CONTENTION', message) });
+  }
+
+  judge({ transaction }: WaitingTransaction, standing: StandingRows, nowMs: number): RowJudgement {
+    const { layout, markKeepMs, marksPerScopeMax, marks } = this.#options;
+    const marksOfScope = marks.of(transaction.scope ?? noScope);
+    return judgeRows(transaction, standing, { layout, nowMs, markKeepMs, marksPerScopeMax, marksOfScope });
+  }
+
+  #remember({ transaction, billing }: WaitingTransaction, { plan }: Member, revision: number, nowMs: number): void {
+    const { known, marks, attempts, quotas } = this.#options;
+    for (const write of transaction.writes) {
+      if (write.kind === 'delete') continue;
+      known.note({ key: write.key, revision, expiresAtMs: write.ttlMs === undefined ? 0 : nowMs + write.ttlMs });
+    }
+    for (const { key, atMs } of plan.dues) known.noteDue(key, atMs);
+    if (billing) quotas.written(billing.changes, revision);
+    if (transaction.marks) marks.add(transaction.scope ?? noScope, transaction.marks.length);
+    if (transaction.attemptId && plan.witness) attempts.add(transaction.attemptId, { revision, nowMs });
+  }
+}

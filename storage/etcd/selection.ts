@@ -1,0 +1,214 @@
+/**
+ * What is taken from the queue into the next physical transaction: what has to be known to judge it is looked up, what needs no trip is
+ * answered, what would pass a quota or the marks of its scope is judged together with what is on its way already.
+ */
+import type { CommitOutcome, Transaction, Write } from '../../proto/store';
+import { noUsage } from '../../src/core/usage';
+import type { Usage } from '../../src/core/usage';
+import { isExpired } from '../judge';
+import { UsageChanges, quotaFault } from '../usage';
+import type { UsageChange } from '../usage';
+import { rowHead, toEntry } from './layout';
+import { isAbsent } from './messages';
+import type { Plan } from './plan';
+import { aloneForm, nameOf, planTransaction, widthOf } from './plan';
+import type { Passage, Waiting, WaitingTransaction, WriteQueue } from './write-queue';
+import { generationsAt, noScope } from './writer-parts';
+import type { Member, WriterOptions } from './writer-parts';
+
+/** What is on its way, of which the outcome is open. */
+export interface Flight {
+  readonly members: readonly Member[];
+  readonly passage: Passage;
+  /** Nothing else may be on its way meanwhile. */
+  readonly isExclusive: boolean;
+}
+
+/** What the flights, and those taken before in the same batch, may come to. */
+interface Reserved {
+  readonly marks: Map<string, number>;
+  readonly usage: UsageChanges;
+}
+
+type Verdict = ReturnType<Parameters<WriteQueue['take']>[0]>;
+const wait: Verdict = { kind: 'wait' };
+const done: Verdict = { kind: 'done' };
+
+export class Selection {
+  readonly #options: WriterOptions;
+  readonly #queue: WriteQueue;
+
+  constructor(options: WriterOptions, queue: WriteQueue) {
+    this.#options = options;
+    this.#queue = queue;
+  }
+
+  /** Looks up what is needed to judge what may be taken next and is not known. */
+  async learn(flights: readonly Flight[]): Promise<void> {
+    const { known, reader, marks, layout, time, markKeepMs } = this.#options;
+    const scopes = new Map<string, Buffer>();
+    const unknown: Buffer[] = [];
+    const learning: WaitingTransaction[] = [];
+    for (const waiting of this.#queue.front()) {
+      if (waiting.kind === 'plan' || waiting.isLearnt) continue;
+      // What it meets may change what is to be known of it.
+      if (flights.some(({ passage }) => passage.footprints.meets(waiting.footprint))) continue;
+      learning.push(waiting);
+      const { checks, marks: own = [], scope = noScope } = waiting.transaction;
+      if (own.length > 0) scopes.set(nameOf(scope), scope);
+      for (const { key, revision } of checks)
+        if (revision > 0 && known.expiryOf(key, revision) === undefined) unknown.push(key);
+    }
+    for (const waiting of learning) await this.#learnBilling(waiting);
+    if (scopes.size > 0) await marks.learn([...scopes.values()], generationsAt(time.nowMs(), markKeepMs)[0]!);
+    if (unknown.length > 0) {
+      const { responses } = await reader.raw(unknown.map((key) => ({ key: layout.row(key) })));
+      // A row that is not at the revision of its check makes a conflict, whenever it expires.
+      responses.forEach(({ kvs }, index) => kvs[0] && known.note(toEntry(unknown[index]!, kvs[0])));
+    }
+    for (const waiting of learning) waiting.isLearnt = true;
+  }
+
+  /** Takes what travels together, and answers what needs no trip. */
+  take(nowMs: number, flights: readonly Flight[], membersMax: number): readonly Member[] {
+    const plans = new Map<Waiting, Plan>();
+    const reserved = reservedBy(flights);
+    // One that must go without company keeps those behind it from passing it for ever.
+    let isHalted = false;
+    const judge = (waiting: Waiting): Verdict => {
+      if (isHalted) return wait;
+      const plan = waiting.kind === 'plan' ? waiting.plan : this.#judge(waiting, nowMs, reserved);
+      if (plan === wait || plan === done) return plan;
+      if (isExclusive(plan as Plan) && flights.length > 0) {
+        isHalted = true;
+        return wait;
+      }
+      plans.set(waiting, plan as Plan);
+      return { kind: 'join', width: widthOf(plan as Plan) };
+    };
+    const passages = flights.map(({ passage }) => passage);
+    return this.#queue.take(judge, { passages, membersMax }).map((waiting) => ({ waiting, plan: plans.get(waiting)! }));
+  }
+
+  /** How it is to be sent, or why not now. */
+  #judge(waiting: WaitingTransaction, nowMs: number, reserved: Reserved): Plan | Verdict {
+    if (waiting.isSettled) return done;
+    if (!waiting.isLearnt) return wait;
+    const { transaction } = waiting;
+    const past = transaction.attemptId && this.#options.attempts.find(transaction.attemptId);
+    if (past) {
+      waiting.settle({ kind: 'committed', ...past } satisfies CommitOutcome);
+      return done;
+    }
+    const { marks = [], scope = noScope } = transaction;
+    const others = reserved.marks.get(nameOf(scope)) ?? 0;
+    const isFull = this.#isFull(transaction, 0);
+    // It may be that those before it make none after all.
+    if (!isFull && this.#isFull(transaction, others)) return wait;
+    const quota = this.#judgeQuota(waiting, reserved.usage);
+    if (quota === 'later') return wait;
+    if (quota === 'fits') reserveUsage(reserved, waiting);
+    if (marks.length > 0) reserved.marks.set(nameOf(scope), others + marks.length);
+    const planned = this.#plan(transaction, waiting.expired, nowMs);
+    const isRefused = isFull || quota === 'passes' || this.#isOver(transaction, nowMs);
+    return isRefused ? { ...planned, ...this.#never(), writes: [], witness: undefined, dues: [] } : planned;
+  }
+
+  /** What a transaction with a quota comes to: at the most, or where that would pass it, exactly. */
+  async #learnBilling(waiting: WaitingTransaction): Promise<void> {
+    const { quotas, reader, layout } = this.#options;
+    const { writes, scope, quota } = waiting.transaction;
+    if (!quota || !scope) return;
+    await quotas.learn(scope);
+    if (!waiting.billing) {
+      waiting.billing = { changes: billingOf(writes, () => undefined), isExact: false };
+      return;
+    }
+    const { responses } = await reader.raw(writes.map(({ key }) => ({ key: layout.row(key) })));
+    const sizes = responses.map(({ kvs }) => (kvs[0] ? rowHead(kvs[0]).valueBytes : undefined));
+    waiting.billing = { changes: billingOf(writes, (index) => sizes[index]), isExact: true };
+  }
+
+  /** Whether a transaction passes its quota: 'later' where that is not known, or may change with those before it. */
+  #judgeQuota(waiting: WaitingTransaction, reserved: UsageChanges): 'fits' | 'passes' | 'later' {
+    const { transaction, billing } = waiting;
+    if (!billing) return 'fits';
+    const usageOf = (account: Buffer): Usage => this.#options.quotas.of(account);
+    const ofOthers = new Map(reserved.all().map((each) => [nameOf(each.account), each]));
+    const withOthers = (account: Buffer): Usage => {
+      const used = usageOf(account);
+      const more = ofOthers.get(nameOf(account)) ?? noUsage;
+      return { keys: used.keys + more.keys, bytes: used.bytes + more.bytes };
+    };
+    const fault = quotaFault(transaction, billing.changes, usageOf);
+    if (!fault) return quotaFault(transaction, billing.changes, withOthers) ? 'later' : 'fits';
+    if (!billing.isExact) {
+      waiting.isLearnt = false;
+      return 'later';
+    }
+    waiting.refusal = fault;
+    return 'passes';
+  }
+
+  /** Whether it relies on something that is over by now: it then only learns what stands. */
+  #isOver({ checks, validUntilMs }: Transaction, nowMs: number): boolean {
+    if (validUntilMs !== undefined && validUntilMs <= nowMs) return true;
+    return checks.some(({ key, revision }) => {
+      const expiresAtMs = revision > 0 ? this.#options.known.expiryOf(key, revision) : undefined;
+      return expiresAtMs !== undefined && isExpired({ expiresAtMs }, nowMs);
+    });
+  }
+
+  #isFull({ marks = [], scope = noScope }: Transaction, others: number): boolean {
+    if (marks.length === 0) return false;
+    return this.#options.marks.of(scope) + others + marks.length > this.#options.marksPerScopeMax;
+  }
+
+  /** Compares that never hold, so that only the reads are done. */
+  #never(): Pick<Plan, 'compare'> {
+    return { compare: [isAbsent(this.#options.layout.meta)] };
+  }
+
+  #plan(transaction: Transaction, expired: ReadonlyMap<string, number>, nowMs: number): Plan {
+    const { layout, known, markKeepMs } = this.#options;
+    return planTransaction(transaction, {
+      layout,
+      nowMs,
+      generations: generationsAt(nowMs, markKeepMs),
+      expired,
+      hasDue: (key, expiresAtMs) => known.hasDue(key, expiresAtMs, nowMs),
+    });
+  }
+}
+
+/** Whether it can only be sent while nothing else is on its way. */
+export function isExclusive(plan: Plan): boolean {
+  return plan.writes.length > 0 && aloneForm(plan) === 'locked';
+}
+
+function reservedBy(flights: readonly Flight[]): Reserved {
+  const reserved: Reserved = { marks: new Map(), usage: new UsageChanges() };
+  for (const { waiting } of flights.flatMap(({ members }) => members)) {
+    if (waiting.kind === 'plan') continue;
+    reserveUsage(reserved, waiting);
+    const { marks = [], scope = noScope } = waiting.transaction;
+    if (marks.length > 0) reserved.marks.set(nameOf(scope), (reserved.marks.get(nameOf(scope)) ?? 0) + marks.length);
+  }
+  return reserved;
+}
+
+function reserveUsage({ usage }: Reserved, { transaction, billing, refusal }: WaitingTransaction): void {
+  if (!billing || refusal) return;
+  for (const write of transaction.writes) usage.add(write.key, undefined, sizeOf(write));
+}
+
+function sizeOf(write: Write): number | undefined {
+  return write.kind === 'put' ? write.value.length : undefined;
+}
+
+/** What writes come to, by what stood before; where that is not known, at the most. */
+function billingOf(writes: readonly Write[], before: (index: number) => number | undefined): readonly UsageChange[] {
+  const sum = new UsageChanges();
+  writes.forEach((write, index) => sum.add(write.key, before(index), sizeOf(write)));
+  return sum.all();
+}
