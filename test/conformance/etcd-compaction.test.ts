@@ -1,10 +1,13 @@
 /** etcd whose history somebody else compacts, to the present revision: as the way out of a full etcd has it. */
-import type { Store, Transaction } from '../../proto/store';
+import type { Committed, Store, Transaction } from '../../proto/store';
 import { systemClock } from '../../src/core/clock';
+import type { AppError } from '../../src/core/errors';
 import { systemIds } from '../../src/core/ids';
 import { EtcdChannel, toStoreError } from '../../storage/etcd/channel';
 import { openEtcdStore } from '../../storage/etcd/etcd-store';
 import { methods } from '../../storage/etcd/messages';
+import { traceOf } from '../../storage/etcd/traces';
+import { Network } from '../faults/support/network';
 import { EtcdCluster } from '../support/etcd';
 
 let cluster: EtcdCluster;
@@ -21,12 +24,12 @@ afterAll(async () => {
 });
 
 const prefix = 'compaction/';
-const open = async (): Promise<Store> => {
-  const etcd = { endpoints: cluster.endpoints, prefix };
-  const store = await openEtcdStore({ etcd, clock: systemClock, ids: systemIds, name: 'storage under test' });
+const open = async (name = 'storage under test', endpoints = cluster.endpoints): Promise<Store> => {
+  const store = await openEtcdStore({ etcd: { endpoints, prefix }, clock: systemClock, ids: systemIds, name });
   stores.push(store);
   return store;
 };
+const lost = [{ kind: 'failed', error: expect.objectContaining({ code: 'OUTCOME_UNKNOWN' }) as AppError }];
 const row = (key: string, attemptId = systemIds.bytes(16)): Transaction & { readonly attemptId: Buffer } => ({
   checks: [],
   writes: [{ kind: 'put', key: Buffer.from(key), value: Buffer.from('value'), history: 'value' }],
@@ -51,6 +54,52 @@ test('a storage process that begins again opens, and still knows what its former
   await compact();
   const later = await open();
   expect(await later.commit([sent])).toEqual([before]);
+});
+
+test('what it cannot know any more, since others have written there, it does not do again: it is OUTCOME_UNKNOWN', async () => {
+  const former = await open();
+  const sent = row('c');
+  await former.commit([sent]);
+  const other = await open('another');
+  const [last] = await other.commit([row('c')]);
+  await compact();
+  const later = await open();
+  expect(await later.commit([sent])).toEqual(lost);
+  const { results } = await later.read([{ start: Buffer.from('c') }]);
+  expect(results[0]!.entries[0]!.revision).toBe((last as Committed).revision);
+});
+
+test('an answer that was lost before: what still shows is known, what does not is OUTCOME_UNKNOWN, and writing goes on', async () => {
+  const network = await Network.start(Number(cluster.endpoints[0]!.split(':')[1]));
+  const store = await open('behind a network', [`127.0.0.1:${network.port}`]);
+  const other = await open('another');
+  await store.commit([row('before')]);
+  const keys = ['d', 'e'].map((key) => ({ start: Buffer.from(key) }));
+  network.treat('deaf');
+  const sent = ['d', 'e'].map((key) => row(key));
+  const outcomes = store.commit(sent);
+  for (;;) {
+    const { results } = await other.read(keys);
+    if (results.every(({ entries }) => entries.length === 1)) break;
+  }
+  network.treat('cut');
+  await other.commit([row('d')]);
+  await compact();
+  network.treat('pass');
+  expect(await outcomes).toEqual([...lost, expect.objectContaining({ kind: 'committed' })]);
+  expect(await store.commit([sent[0]!])).toEqual(lost);
+  expect(await store.commit([row('f')])).toMatchObject([{ kind: 'committed' }]);
+  await store.close();
+  await network.stop();
+});
+
+test.each([
+  [undefined, 'lost'],
+  [4, 'not applied'],
+  [5, 'applied'],
+  [6, 'lost'],
+])('a row that is there at %s now says of a batch at 5 that it was %s', (modRevision, trace) => {
+  expect(traceOf(modRevision === undefined ? undefined : { modRevision }, 5)).toBe(trace);
 });
 
 test('a read of what is gone is UNAVAILABLE: it may be sent again', async () => {
