@@ -185,7 +185,7 @@ export class Biller {
     return true;
   }
 
-  /** The first pages, of so many accounts as one writing takes. */
+  /** The first pages, of so many accounts as one writing takes: a list of its own, since more pages come while it is written. */
   #first(pages: readonly Page[]): readonly Page[] {
     const accounts = new Set<string>();
     const end = pages.findIndex(({ usage }) => {
@@ -193,6 +193,6 @@ export class Biller {
       return accounts.size > accountsMax;
     });
     // A single page with more goes as it is: a message of etcd has not that many.
-    return end < 0 ? pages : pages.slice(0, Math.max(1, end));
+    return end < 0 ? [...pages] : pages.slice(0, Math.max(1, end));
   }
 }
