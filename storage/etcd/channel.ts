@@ -253,7 +253,7 @@ export function toStoreError(thrown: unknown): AppError {
   if (!(thrown instanceof EtcdFailure)) return toAppError(thrown);
   const { code, message } = thrown;
   if (thrown.isAmbiguous) return unreachable(thrown);
-  if (code === status.RESOURCE_EXHAUSTED && message.includes('space'))
+  if (isFull(thrown))
     return new AppError('UNAVAILABLE', `etcd has no room left (${message}); nothing was written`, { cause: thrown });
   if (code === status.RESOURCE_EXHAUSTED)
     return new AppError('OVERLOADED', `etcd has more to do than it can: ${message}`, { cause: thrown });
@@ -262,6 +262,11 @@ export function toStoreError(thrown: unknown): AppError {
   if (code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED || message.includes('auth'))
     return new AppError('UNAVAILABLE', `etcd refuses this storage process: ${message}`, { cause: thrown });
   return new AppError('INTERNAL', `etcd refused a request: ${message}`, { cause: thrown });
+}
+
+/** Whether etcd says that it has no room. It may have applied what took the last of it all the same. */
+export function isFull(thrown: unknown): boolean {
+  return thrown instanceof EtcdFailure && thrown.code === status.RESOURCE_EXHAUSTED && thrown.message.includes('space');
 }
 
 /** Whether a read was of a revision that etcd no longer has. */
