@@ -80,6 +80,8 @@ export class Conclusions {
     for (const entry of entries) this.#options.known.note(entry);
     if (outcome.kind !== 'committed' || isReadOnly(waiting.transaction)) return waiting.settle(outcome);
     if (waiting.refusal) return waiting.settle({ kind: 'failed', error: waiting.refusal });
+    // What was in the way before may be gone by now.
+    waiting.expired.clear();
     for (const [name, revision] of expired) waiting.expired.set(name, revision);
     waiting.tries += 1;
     if (waiting.tries < triesMax) return this.#given.putBack([member]);
