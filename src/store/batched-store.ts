@@ -73,7 +73,7 @@ export class BatchedStore implements Store {
     } catch (error) {
       // Of a commit that changes nothing nothing can be unknown; another one of the same call was.
       if (isAppError(error, 'OUTCOME_UNKNOWN') && !transactions.some(hasEffect)) {
-        throw new AppError('UNAVAILABLE', error.message, { cause: error });
+        throw new AppError('UNAVAILABLE', 'storage did not answer in time: nothing was written', { cause: error });
       }
       throw error;
     }

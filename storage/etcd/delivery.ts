@@ -3,7 +3,7 @@
  * that was lost is found again (the row is ours, at a revision), or made sure never to come (the row is made by somebody else first).
  */
 import type { AppError } from '../../src/core/errors';
-import { EtcdFailure, toStoreError } from './channel';
+import { EtcdFailure, isFull, toStoreError } from './channel';
 import { batchNonce, encodeBatch, nonceBytes } from './layout';
 import type { BatchAttempt, BatchTelling } from './layout';
 import { getOp, isAbsent, isSince, methods, putOp } from './messages';
@@ -100,10 +100,21 @@ export class Delivery {
       return { kind: 'answered', response: await this.#options.channel.once(methods.txn, request) };
     } catch (error) {
       const failure = error as EtcdFailure;
-      if (failure instanceof EtcdFailure && !failure.isAmbiguous)
+      if (isFull(failure)) {
+        const fate = await this.#findOf(batch, failure).catch(() => undefined);
+        if (fate) return fate;
+      } else if (failure instanceof EtcdFailure && !failure.isAmbiguous)
         return { kind: 'failed', error: toStoreError(failure) };
       return this.#resolve(members, batch, tellings);
     }
+  }
+
+  /** etcd applies what takes the last room, and says all the same that there is none. Nothing is on its way any more, so the row says which. */
+  async #findOf(batch: Batch, failure: EtcdFailure): Promise<Fate> {
+    const { responses } = await this.#options.reader.raw([{ key: batch.key }]);
+    const [found] = responses[0]!.kvs;
+    if (found && batchNonce(found.value).equals(batch.nonce)) return { kind: 'applied', revision: found.modRevision };
+    return { kind: 'failed', error: toStoreError(failure) };
   }
 
   /** Finds the batch row, or makes it in the place of the transaction that may still be on its way. */

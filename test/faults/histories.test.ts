@@ -51,7 +51,7 @@ describe(`of a cluster (seed ${seed})`, () => {
 describe(`of members that store little (seed ${seed})`, () => {
   let bed: Bed;
   beforeAll(async () => {
-    bed = await Bed.start(['--quota-backend-bytes', String(smallQuotaBytes)]);
+    bed = await Bed.start({ memberArgs: ['--quota-backend-bytes', String(smallQuotaBytes)] });
   }, minuteMs);
   afterAll(() => bed?.stop());
 

@@ -12,6 +12,15 @@ const run = promisify(execFile);
 const memberCount = 3;
 const clockPreload = join(__dirname, 'shifted-clock.cjs');
 
+/** Variables of the programs. */
+type Settings = Readonly<Record<string, string>>;
+
+export interface BedOptions {
+  /** Further arguments of every member. */
+  readonly memberArgs?: readonly string[];
+  readonly settings?: Settings;
+}
+
 /** A storage process and the gateway beside it. */
 export class Machine {
   readonly name: string;
@@ -22,7 +31,7 @@ export class Machine {
   storage!: Program;
   gateway!: Program;
 
-  constructor(name: string, directory: string, networks: readonly Network[]) {
+  constructor(name: string, directory: string, networks: readonly Network[], settings: Settings) {
     this.name = name;
     this.networks = networks;
     this.#directory = join(directory, name);
@@ -30,6 +39,7 @@ export class Machine {
       NORIGATE_ENGINE: 'etcd',
       NORIGATE_ETCD_ENDPOINTS: networks.map(({ port }) => `127.0.0.1:${port}`).join(','),
       NORIGATE_SECRET: 'the same secret on every machine',
+      ...settings,
       CLOCK_FILE: join(directory, `${name}.clock`),
       NODE_OPTIONS: `--require ${clockPreload}`,
     };
@@ -85,7 +95,7 @@ export class Bed {
     this.#removeDirectory = removeDirectory;
   }
 
-  static async start(memberArgs: readonly string[] = []): Promise<Bed> {
+  static async start({ memberArgs = [], settings = {} }: BedOptions = {}): Promise<Bed> {
     await ensureBuilt();
     const directory = await temporaryDirectory();
     const peers: Network[] = [];
@@ -100,7 +110,7 @@ export class Bed {
     for (const name of ['first', 'second']) {
       const ports = cluster.endpoints.map((endpoint) => Number(endpoint.split(':')[1]));
       const networks = await Promise.all(ports.map((port) => Network.start(port)));
-      machines.push(new Machine(name, directory.path, networks));
+      machines.push(new Machine(name, directory.path, networks, settings));
     }
     const bed = new Bed(cluster, machines, peers, memberIds, directory.remove);
     // One after the other: the first storage process is the one whose clock counts.

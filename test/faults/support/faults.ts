@@ -71,10 +71,18 @@ export const faults: readonly Fault[] = [
     name: 'a storage process is killed',
     goneMsMax: [asideMsMax, endureMsMax],
     async strike(scene) {
-      const { storage } = scene.bed.machines[1]!;
-      storage.process.kill('SIGKILL');
-      await storage.ended;
-      await Promise.all([scene.failed(1, 'UNAVAILABLE'), scene.served(0)]);
+      await killStorage(scene);
+      await scene.served(0);
+    },
+    mend: ({ bed }) => bed.machines[1]!.startStorage(),
+  },
+  {
+    name: 'a storage process is killed, and history is compacted before it begins again',
+    goneMsMax: [asideMsMax, endureMsMax],
+    async strike(scene) {
+      await killStorage(scene);
+      await compact(scene);
+      await scene.served(0);
     },
     mend: ({ bed }) => bed.machines[1]!.startStorage(),
   },
@@ -197,6 +205,12 @@ export const full: Fault = {
     await bed.etcdctl(['alarm', 'disarm']);
   },
 };
+
+async function killStorage({ bed }: Scene): Promise<void> {
+  const { storage } = bed.machines[1]!;
+  storage.process.kill('SIGKILL');
+  await storage.ended;
+}
 
 function passAgain({ bed }: Scene): Promise<void> {
   for (const { networks } of bed.machines) for (const network of networks) network.treat('pass');

@@ -24,8 +24,6 @@ const pauseMs = 50;
 
 export class Follower<Event> {
   readonly events: Event[] = [];
-  /** How often it had to begin again. */
-  breaks = -1;
   readonly #options: FollowerOptions;
   readonly #query: string;
   #cursor: string | undefined;
@@ -52,7 +50,6 @@ export class Follower<Event> {
   async #run(onLive: () => void): Promise<void> {
     const { machines, first, clock } = this.#options;
     for (let at = first; !this.#isEnded; at = (at + 1) % machines.length) {
-      this.breaks += 1;
       await this.#follow(machines[at]!, onLive);
       await clock.sleep(pauseMs);
     }
