@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client, Metadata } from '@grpc/grpc-js';
 import { backupService, exportRequestCodec, importResultCodec } from '../../proto/backup-wire';
 import { storeLimits } from '../../proto/limits';
+import type { Store } from '../../proto/store';
 import { fromStatus } from '../../proto/wire-failure';
 import type { BackupPart } from '../../storage/backup/backup-parts';
 import { exportData } from '../../storage/backup/export-data';
@@ -15,6 +16,7 @@ import type { Imported } from '../../storage/backup/import-data';
 import { decodePart, encodePart } from '../../storage/backup/part-message';
 import { answers, unixPath } from '../../storage/listen-address';
 import { openStore } from '../../storage/open';
+import { everyKey } from '../../storage/portable';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
@@ -69,7 +71,7 @@ async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions
   const ofEtcd = engine === 'etcd' ? { address, ...etcdOptionsOf(config) } : {};
   const store = await openStore({ engine, directory, clock, ids, retention, ...ofEtcd });
   if (isExport) {
-    await refuseHalfImported(store).catch(async (error: unknown) => {
+    await refuseUnlessWhole(store, config).catch(async (error: unknown) => {
       await store.close();
       throw error;
     });
@@ -80,6 +82,16 @@ async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions
     import: (parts, tenantId) => importData(store, parts, { isAlone: true, tenantId }),
     close: () => store.close(),
   };
+}
+
+/** Half of a store is no backup, nor is what lies under a prefix of etcd that nobody has written to. */
+async function refuseUnlessWhole(store: Store, config: Config): Promise<void> {
+  await refuseHalfImported(store);
+  if (config.NORIGATE_ENGINE !== 'etcd') return;
+  const { results } = await store.read([{ ...everyKey, limit: 1, keysOnly: true }]);
+  if (results[0]!.entries.length > 0) return;
+  const rule = 'see NORIGATE_ETCD_ENDPOINTS and NORIGATE_ETCD_PREFIX';
+  throw new AppError('INVALID_ARGUMENT', `there is no data in etcd under ${config.NORIGATE_ETCD_PREFIX}: ${rule}`);
 }
 
 function remoteAccess(config: Config, address: string): BackupAccess {

@@ -132,6 +132,11 @@ describe('a backup', () => {
     const file = join(target.path, 'all.backup');
     expect(await command(source.path, 'export', file)).toMatchObject({ code: 0 });
     const into = (...args: readonly string[]): Program['ended'] => run(target.path, args, replicated).ended;
+    const nothing = join(target.path, 'nothing.backup');
+    expect(await into('export', nothing)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no data in etcd under norigate/') as unknown,
+    });
     expect(await into('import', file)).toMatchObject({ code: 0 });
 
     const second = await run(target.path, [], replicated).ready();
