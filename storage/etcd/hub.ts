@@ -37,6 +37,8 @@ const tickMs = 150;
 const stallMsMax = 1_500;
 
 const reachMs = 100;
+/** So long the watch may take to bring what was written: then it was perhaps not ours, and never comes. */
+const nudgeMs = 75;
 /** Rows that the shared watch keeps in mind, some 20 MB. */
 const rowsMax = 100_000;
 
@@ -50,7 +52,8 @@ export class EtcdHub {
   #seen: Revision;
   #cancelTick: CancelTimer | undefined;
   #isLooking = false;
-  #behindSinceMs: number | undefined;
+  /** The watch is to come to this revision before marks are given again. */
+  #aim: { readonly revision: Revision; readonly sinceMs: number } | undefined;
   #isEnded = false;
 
   constructor(options: HubOptions) {
@@ -176,6 +179,7 @@ export class EtcdHub {
           this.#published = page.through;
           this.noteSeen(page.through);
           if (page.commits.length > 0) for (const watcher of this.#watchers) watcher.offer(page.commits, page.through);
+          for (const { revision, finish } of this.#reachings) if (page.through >= revision) finish();
         }
       } catch (thrown) {
         const failure = toAppError(thrown);
@@ -213,17 +217,20 @@ export class EtcdHub {
     this.#isLooking = true;
     try {
       const newest = await newestRevision();
-      if (this.#published >= newest) {
-        this.#behindSinceMs = undefined;
-        for (const watcher of this.#watchers) watcher.tick(this.#published);
-        return;
-      }
       const nowMs = transportClock.monotonicMs();
-      this.#behindSinceMs ??= nowMs;
-      if (nowMs - this.#behindSinceMs > stallMsMax) {
-        this.#behindSinceMs = undefined;
+      // What was newest a moment ago: whoever shares etcd with us may write to it all the time.
+      const aim = (this.#aim ??= { revision: newest, sinceMs: nowMs });
+      if (this.#published < aim.revision && nowMs - aim.sinceMs >= nudgeMs) {
+        await nudge();
+        await this.#reached(aim.revision);
+      }
+      if (this.#published >= aim.revision) {
+        this.#aim = undefined;
+        for (const watcher of this.#watchers) watcher.tick(this.#published);
+      } else if (nowMs - aim.sinceMs > stallMsMax) {
+        this.#aim = undefined;
         channel.leave();
-      } else if (nowMs - this.#behindSinceMs > tickMs) await nudge();
+      }
     } catch {
       // etcd does not answer: no mark is given.
     } finally {
