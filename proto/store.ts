@@ -265,6 +265,11 @@ export interface StoreStatus {
   /** The oldest revision that a watch can start after. */
   readonly oldestRevision: Revision;
   readonly nodes: readonly StoreNode[];
+  /**
+   * How far the clock of the storage machine is from the one that counts where several share a store, in whole milliseconds; positive:
+   * ahead. Left out: it is the one, or there is nothing to compare with.
+   */
+  readonly clockSkewMs?: number;
 }
 
 /**

@@ -168,7 +168,10 @@ export type WireSearchResult = {
   conflict: WireOutcome['conflict'];
 };
 export type WireChange = { kind: number; key: Buffer; revision: number; value?: Buffer | null; expiresAtMs: number };
-export type WireStatus = Omit<StoreStatus, 'nodes'> & { nodes: { id: string; address: string; role: number }[] };
+export type WireStatus = Omit<StoreStatus, 'nodes' | 'clockSkewMs'> & {
+  nodes: { id: string; address: string; role: number }[];
+  clockSkewMs?: number | null;
+};
 
 export function outRange(range: KeyRange): object {
   if (range.limit === undefined && range.bytesMax === undefined) return range;
@@ -362,6 +365,7 @@ export function inStatus(status: WireStatus): StoreStatus {
     nowMs: inWhole(status.nowMs),
     oldestRevision: inWhole(status.oldestRevision),
     nodes: status.nodes.map(({ id, address, role }) => ({ id, address, role: nodeRoles.fromWire(role) })),
+    ...(isSent(status.clockSkewMs) && { clockSkewMs: status.clockSkewMs }),
   };
 }
 

@@ -2,8 +2,9 @@
 // every jest project. The last line is always `N passed, M failed`, and the exit code agrees with it.
 //   npm test                 everything
 //   npm test -- PATTERN ...  the same, with only the test files that match
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -61,15 +62,53 @@ function haveEtcd() {
   return false;
 }
 
-function runJest() {
+/** Files of `test/e2e` that run once more with the data in etcd: one for each pattern. */
+const onEtcd = 'cache elections events inventory meaning rate-limits sessions tenants vectors'.split(' ');
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The end-to-end tests of the patterns on one member of etcd, which is ended afterwards. */
+async function runJestOnEtcd() {
+  const directory = mkdtempSync(path.join(tmpdir(), 'norigate-etcd-'));
+  const endpoint = `127.0.0.1:${await freePort()}`;
+  const peer = `http://127.0.0.1:${await freePort()}`;
+  const args = ['--name', 'm0', '--data-dir', path.join(directory, 'm0'), '--unsafe-no-fsync', '--log-level', 'error'];
+  args.push('--listen-client-urls', `http://${endpoint}`, '--advertise-client-urls', `http://${endpoint}`);
+  args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `m0=${peer}`);
+  const etcd = spawn('etcd', [...args, '--logger', 'zap'], { stdio: 'ignore' });
+  try {
+    const isHealthy = async () => (await fetch(`http://${endpoint}/health`).catch(() => undefined))?.status === 200;
+    const untilMs = Date.now() + 20_000;
+    while (!(await isHealthy())) {
+      if (Date.now() > untilMs) return fail('etcd did not begin to answer');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    runJest(
+      onEtcd.map((name) => `test/e2e/${name}.test.ts`),
+      { NORIGATE_TEST_ETCD: endpoint },
+    );
+  } finally {
+    etcd.kill('SIGKILL');
+    await new Promise((resolve) => etcd.once('exit', resolve));
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function runJest(files, environment = {}) {
   const directory = mkdtempSync(path.join(tmpdir(), 'norigate-test-'));
   const countsFile = path.join(directory, 'counts.json');
   const args = ['--reporters=default', '--reporters=<rootDir>/scripts/test-counts.mjs'];
   args.push(`--maxWorkers=${Math.max(1, Math.min(4, availableParallelism()))}`);
   if (isCi) args.push('--ci');
   const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const isGreen = run(process.execPath, [jest, ...args, ...patterns], {
-    env: { ...process.env, NORIGATE_TEST_COUNTS: countsFile },
+  const isGreen = run(process.execPath, [jest, ...args, ...files], {
+    env: { ...process.env, ...environment, NORIGATE_TEST_COUNTS: countsFile },
   });
   const counts = existsSync(countsFile) ? JSON.parse(readFileSync(countsFile, 'utf8')) : undefined;
   rmSync(directory, { recursive: true, force: true });
@@ -81,7 +120,7 @@ function runJest() {
     totals.passed += of.passed;
     totals.failed += of.failed;
     failures += of.failed;
-    if (of.files === 0 && patterns.length === 0) fail(`project ${displayName} has no test files`);
+    if (of.files === 0 && files.length === 0) fail(`project ${displayName} has no test files`);
     for (const name of of.skipped) {
       if (isCi) fail(`skipped: ${name}`);
       else process.stdout.write(`skipped: ${name}\n`);
@@ -104,7 +143,11 @@ if (
     step(`check:${name}`, () => run('npm', ['run', '--silent', `check:${name}`]));
   }
   process.stdout.write('\n── tests\n');
-  runJest();
+  runJest(patterns);
+  if (patterns.length === 0) {
+    process.stdout.write('\n── end-to-end tests of the patterns on etcd\n');
+    await runJestOnEtcd();
+  }
 }
 
 for (const complaint of complaints) process.stdout.write(`${complaint}\n`);

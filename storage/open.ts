@@ -8,7 +8,7 @@ import type { RetentionOptions } from './engine';
 import { openLmdbEngine } from './engines/lmdb';
 import { makeMemoryEngine } from './engines/memory';
 import { openEtcdStore } from './etcd/etcd-store';
-import type { EtcdOptions } from './etcd/etcd-store';
+import type { EtcdOptions, EtcdStoreOptions } from './etcd/etcd-store';
 import { LocalStore } from './local-store';
 import type { Portable } from './portable';
 
@@ -23,6 +23,8 @@ export interface OpenStoreOptions {
   /** Where others reach it, for its status. */
   readonly address?: string;
   readonly retention?: Partial<RetentionOptions>;
+  /** As `EtcdStoreOptions.onClock`. */
+  readonly onClock?: EtcdStoreOptions['onClock'];
   /** The store cannot go on: the process should end. */
   readonly onFatal?: (error: AppError) => void;
 }
@@ -31,13 +33,13 @@ export interface OpenStoreOptions {
  * Throws UNAVAILABLE where the data belongs to another process or etcd does not answer, INTERNAL where it is damaged or of a
  * later format.
  */
-export async function openStore(options: OpenStoreOptions): Promise<Store & Partial<Portable>> {
-  const { engine: name, directory, clock, ids, address, retention, onFatal, etcd } = options;
+export async function openStore(options: OpenStoreOptions): Promise<Store & Portable> {
+  const { engine: name, directory, clock, ids, address, retention, onFatal, onClock, etcd } = options;
   const kept = retention ? { retention } : {};
   if (name === 'etcd') {
     if (!etcd) throw new AppError('INVALID_ARGUMENT', 'the etcd engine needs the endpoints of etcd');
     const ofEtcd = { etcd, clock, ids, name: `${hostname()} ${address ?? directory}`, ...kept };
-    return openEtcdStore({ ...ofEtcd, ...(onFatal && { onFatal }) });
+    return openEtcdStore({ ...ofEtcd, ...(onFatal && { onFatal }), ...(onClock && { onClock }) });
   }
   const engine =
     name === 'memory'

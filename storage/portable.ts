@@ -2,8 +2,7 @@
  * What a store can do beside the six methods of its contract, for those who move data as a whole: give everything from one long
  * snapshot, and take rows as they were elsewhere. Only inside the storage process; `storage/backup/` makes files of it.
  */
-import type { Revision, Store } from '../proto/store';
-import { AppError } from '../src/core/errors';
+import type { Revision } from '../proto/store';
 import type { History } from '../src/core/keyspace';
 
 /** A row with all that has to move with it. The revision does not: a row is written anew where it arrives. */
@@ -69,14 +68,3 @@ export interface Portable {
 
 /** Every key. */
 export const everyKey: KeySpan = { start: Buffer.of(0), end: Buffer.of(0xff, 0xff) };
-
-/** Throws INVALID_ARGUMENT where the engine cannot do it. */
-export function requirePortable(store: Store & Partial<Portable>, engine: string): Store & Portable {
-  if (isPortable(store)) return store;
-  throw new AppError('INVALID_ARGUMENT', `data on the engine ${engine} cannot be exported or imported in this version`);
-}
-
-/** Whether the engine can do it. */
-export function isPortable(store: Store & Partial<Portable>): store is Store & Portable {
-  return store.snapshot !== undefined && store.load !== undefined;
-}

@@ -15,7 +15,6 @@ import type { Imported } from '../../storage/backup/import-data';
 import { decodePart, encodePart } from '../../storage/backup/part-message';
 import { answers, unixPath } from '../../storage/listen-address';
 import { openStore } from '../../storage/open';
-import { requirePortable } from '../../storage/portable';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
@@ -68,7 +67,7 @@ async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions
   // On etcd it is one storage process more, for as long as it takes.
   const address = `${isExport ? 'export' : 'import'} ${ids.uuid()}`;
   const ofEtcd = engine === 'etcd' ? { address, ...etcdOptionsOf(config) } : {};
-  const store = requirePortable(await openStore({ engine, directory, clock, ids, retention, ...ofEtcd }), engine);
+  const store = await openStore({ engine, directory, clock, ids, retention, ...ofEtcd });
   if (isExport) {
     await refuseHalfImported(store).catch(async (error: unknown) => {
       await store.close();

@@ -43,6 +43,7 @@ import type { ScopedLife } from '../store/tenant-store';
 import type { StoreObserver } from '../store/traced-store';
 import { makeEmbeddings } from './embeddings';
 import { secretSource } from './server-secret';
+import { clockSkewReader } from './storage-clock';
 
 export interface RunGatewayOptions {
   readonly config: Config;
@@ -115,6 +116,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     tenancy.access.reset();
   });
   metrics.measureWatchLag(() => store.lagMs());
+  metrics.measureClockSkew(clockSkewReader(grpcStore, clock));
   const embeddings = makeEmbeddings({ config, clock, ids, logger });
   lifecycle.onStop('embeddings', () => embeddings.close());
   const { provider } = embeddings;

@@ -23,6 +23,7 @@ import type { Logger } from '../core/telemetry';
 import { logIndexes } from './index-progress';
 import { startNorikvFace } from './norikv-face';
 import { ensureSecret } from './server-secret';
+import { clockReporter } from './storage-clock';
 import { isStorageOrder } from './storage-messages';
 import type { StorageReport } from './storage-messages';
 
@@ -135,7 +136,7 @@ export function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
 }
 
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
-async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Partial<Portable>> {
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,
@@ -149,6 +150,7 @@ async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions):
       logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
       markKeepMs: config.NORIGATE_MARK_KEEP_MS,
     },
+    onClock: clockReporter(logger),
     onFatal(error) {
       logger.fatal({ err: error }, 'storage cannot go on');
       end(1);

@@ -112,6 +112,15 @@ export class Metrics {
     collect: () => void this.watchLag.set(this.#watchLagMs() / 1_000),
   });
   #watchLagMs: () => number = () => 0;
+  readonly clockSkew: Gauge = new Gauge({
+    name: 'norigate_storage_clock_skew_seconds',
+    help: 'How far the clock of the storage machine is from the one that counts where several share a store; positive: ahead.',
+    // Several processes of one gateway have the same storage.
+    aggregator: 'first',
+    registers: [this.registry],
+    collect: async () => this.clockSkew.set((await this.#clockSkewMs()) / 1_000),
+  });
+  #clockSkewMs: () => Promise<number> = () => Promise.resolve(0);
 
   readonly #operationCounters = new Map<string, Counter.Internal>();
   readonly #operationTimers = new Map<string, Histogram.Internal<string>>();
@@ -124,6 +133,11 @@ export class Metrics {
   /** Where the lag of the watch is read, in milliseconds, whenever the metrics are. */
   measureWatchLag(lagMs: () => number): void {
     this.#watchLagMs = lagMs;
+  }
+
+  /** Where the skew of storage's clock is read, in milliseconds, whenever the metrics are. */
+  measureClockSkew(skewMs: () => Promise<number>): void {
+    this.#clockSkewMs = skewMs;
   }
 
   /** One operation more with this outcome. Labels are looked up once: on the hot path that is most of what counting costs. */

@@ -111,7 +111,9 @@ export class Subscriptions {
     const letGo = this.#count(caller.tenantId);
     try {
       const resumption = this.#resumptionOf(operation);
-      const beginning = new Beginning(readLastEventId(operation, resumption, lastEventId), { isGiven: lastEventId !== undefined });
+      const beginning = new Beginning(readLastEventId(operation, resumption, lastEventId), {
+        isGiven: lastEventId !== undefined,
+      });
       const source = await this.#begin(request, beginning);
       const opened = this.#add(request, beginning.place, letGo);
       this.#options.metrics.countOperation('subscription', operation.field, 'ok');

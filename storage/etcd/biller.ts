@@ -193,6 +193,7 @@ export class Biller {
       return accounts.size > accountsMax;
     });
     // A single page with more goes as it is: a message of etcd has not that many.
-    return end < 0 ? [...pages] : pages.slice(0, Math.max(1, end));
+    // A copy: more may come while these are written.
+    return pages.slice(0, end < 0 ? pages.length : Math.max(1, end));
   }
 }

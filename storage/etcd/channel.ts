@@ -57,6 +57,8 @@ const ambiguousCodes: ReadonlySet<number> = new Set([1, 2, 4, 13, 14]);
 const keepaliveMs = 6_000;
 /** Between two tries of a read on all endpoints. */
 const pauseMs = 50;
+/** A token that is younger is not doubted: asking for one costs etcd as much as a hash of a password does. */
+const tokenMsMin = 1_000;
 /** Between two looks at a member that does not answer. */
 const probeMs = 200;
 
@@ -73,6 +75,7 @@ export class EtcdChannel {
   /** Endpoints left since a call was last answered. */
   #failures = 0;
   #token: Promise<string> | undefined;
+  #tokenSinceMs = 0;
   #isClosed = false;
 
   constructor(options: ChannelOptions) {
@@ -147,6 +150,11 @@ export class EtcdChannel {
     this.#leave(this.#current);
   }
 
+  /** A watch was refused, which says no more than that: perhaps the token is over. A new one is asked for, if that was not just done. */
+  doubtToken(): void {
+    if (this.#options.clock.monotonicMs() - this.#tokenSinceMs >= tokenMsMin) this.#token = undefined;
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const client of [...this.#clients, ...this.#others.values()]) client.close();
@@ -158,11 +166,14 @@ export class EtcdChannel {
     request: Request,
   ): Promise<Response> {
     const client = typeof at === 'number' ? this.#clients[at]! : at;
+    const metadata = await this.#metadata(client);
+    const used = this.#token;
     try {
-      return await this.#call(client, method, request, await this.#metadata(client));
+      return await this.#call(client, method, request, metadata);
     } catch (error) {
-      if (!this.#token || !isTokenRefused(error as EtcdFailure)) throw error;
-      this.#token = undefined;
+      if (!used || !isTokenRefused(error as EtcdFailure)) throw error;
+      // Of many calls that were refused with it, the first one asks for another.
+      if (this.#token === used) this.#token = undefined;
       return this.#call(client, method, request, await this.#metadata(client));
     }
   }
@@ -171,9 +182,11 @@ export class EtcdChannel {
     const metadata = new Metadata();
     const { user, password = '' } = this.#options;
     if (user === undefined) return metadata;
-    this.#token ??= this.#call(client, methods.authenticate, { name: user, password }, new Metadata()).then(
-      ({ token }) => token,
-    );
+    if (!this.#token) {
+      const answer = this.#call(client, methods.authenticate, { name: user, password }, new Metadata());
+      this.#token = answer.then(({ token }) => token);
+      this.#tokenSinceMs = this.#options.clock.monotonicMs();
+    }
     const asked = this.#token;
     try {
       metadata.set('token', await asked);
@@ -259,7 +272,7 @@ export function toStoreError(thrown: unknown): AppError {
     return new AppError('OVERLOADED', `etcd has more to do than it can: ${message}`, { cause: thrown });
   if (isCompacted(thrown))
     return new AppError('UNAVAILABLE', 'etcd was compacted while it was read: nothing was done', { cause: thrown });
-  if (code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED || message.includes('auth'))
+  if (isRefusedUser(thrown))
     return new AppError('UNAVAILABLE', `etcd refuses this storage process: ${message}`, { cause: thrown });
   return new AppError('INTERNAL', `etcd refused a request: ${message}`, { cause: thrown });
 }
@@ -274,8 +287,19 @@ export function isCompacted(thrown: unknown): boolean {
   return thrown instanceof EtcdFailure && thrown.code === status.OUT_OF_RANGE;
 }
 
+/** It is over, or of before the users of etcd changed. */
 function isTokenRefused({ code, message }: EtcdFailure): boolean {
-  return code === status.UNAUTHENTICATED || message.includes('invalid auth token');
+  return (
+    code === status.UNAUTHENTICATED ||
+    message.includes('invalid auth token') ||
+    message.includes('revision of auth store is old')
+  );
+}
+
+/** What etcd says, in several codes, to those whom it does not know or who may not. */
+function isRefusedUser({ code, message }: EtcdFailure): boolean {
+  const byCode = code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED;
+  return byCode || message.includes('auth') || message.includes('user name is empty');
 }
 
 function makeClient(endpoint: string, tls: EtcdTls | undefined): Client {

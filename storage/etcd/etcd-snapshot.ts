@@ -29,8 +29,10 @@ export interface EtcdSnapshotOptions {
   readonly onRelease: () => void;
 }
 
-/** Rows of one page, however large they are: etcd makes one message of it. */
-const pageRows = 64;
+/** Rows of one page: etcd makes one message of them, however large they are. */
+const pageRows = { first: 64, max: 256 };
+/** What the next page should weigh, if its rows are like the largest of this one. */
+const pageBytes = 1_048_576;
 
 /** Of what is held. */
 export async function openEtcdSnapshot(options: EtcdSnapshotOptions): Promise<DataSnapshot> {
@@ -48,11 +50,13 @@ export async function openEtcdSnapshot(options: EtcdSnapshotOptions): Promise<Da
   };
 
   async function* pages({ start, end }: Span): AsyncGenerator<readonly KeyValue[], void, void> {
+    let limit = pageRows.first;
     for (let from = start; Buffer.compare(from, end) < 0;) {
-      const { kvs, more } = await ask({ key: from, rangeEnd: end, limit: pageRows });
+      const { kvs, more } = await ask({ key: from, rangeEnd: end, limit });
       yield kvs;
       if (!more || kvs.length === 0) return;
       from = keyAfter(kvs.at(-1)!.key);
+      limit = rowsAfter(kvs);
     }
   }
 
@@ -89,6 +93,11 @@ export async function openEtcdSnapshot(options: EtcdSnapshotOptions): Promise<Da
       onRelease();
     },
   };
+}
+
+function rowsAfter(page: readonly KeyValue[]): number {
+  const largest = page.reduce((most, { key, value }) => Math.max(most, key.length + value.length), 1);
+  return Math.max(1, Math.min(pageRows.max, Math.floor(pageBytes / largest)));
 }
 
 /** They lie by generation and scope: those of one scope are found, any others picked out of all that are kept. */

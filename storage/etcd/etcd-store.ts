@@ -37,6 +37,8 @@ import { openEtcdSnapshot } from './etcd-snapshot';
 import type { FeedPage } from './feed';
 import { History } from './history';
 import { Biller } from './biller';
+import { decideClockState } from './clock-word';
+import type { ClockState } from './clock-word';
 import { Holds } from './holds';
 import { Quotas } from './quotas';
 import { Housekeeping } from './housekeeping';
@@ -74,11 +76,15 @@ export interface EtcdStoreOptions {
   readonly retention?: Partial<RetentionOptions>;
   /** The store cannot go on: the process should end. */
   readonly onFatal?: (error: AppError) => void;
+  /** The clock of this machine is another way off than before: past half of what is allowed, past it all, or right again. */
+  readonly onClock?: (state: ClockState, skewMs: number | undefined) => void;
 }
 
 /** etcd holds 8 GiB at most, so marks are kept for less time than on a disk of our own. */
 const etcdRetention: RetentionOptions = { ...defaultRetention, markKeepMs: 3_600_000 };
 const lookEveryMs = 250;
+/** A clock that is further off is no further off for anybody: 32 bits. */
+const skewSaidMax = 2 ** 31 - 1;
 
 /** Opens the store. Throws UNAVAILABLE where etcd does not answer or refuses, INTERNAL where the data is of a later format. */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store & Portable> {
@@ -114,6 +120,7 @@ interface Parts {
   readonly markKeepMs: number;
   readonly hooks: { hub: EtcdHub | undefined };
   readonly end: (error: AppError) => void;
+  readonly onClock: NonNullable<EtcdStoreOptions['onClock']>;
 }
 
 /** Speaks of etcd's own revisions: `shown-store.ts` stands before it. */
@@ -124,6 +131,7 @@ class EtcdStore implements Store, Portable {
   readonly #snapshots = new Set<DataSnapshot>();
   #cancelLook: CancelTimer | undefined;
   #cancelBeat: CancelTimer | undefined;
+  #clockState: ClockState = 'right';
   #death: AppError | undefined;
   #closed: Promise<void> | undefined;
 
@@ -258,6 +266,7 @@ class EtcdStore implements Store, Portable {
       markKeepMs,
       hooks,
       end,
+      onClock: options.onClock ?? (() => undefined),
     });
     hooks.store = store;
     await processes.compared();
@@ -300,7 +309,7 @@ class EtcdStore implements Store, Portable {
   async status(): Promise<StoreStatus> {
     this.#refuseIfOver();
     return this.#answered(async () => {
-      const { history, channel, layout, storeId, time } = this.#parts;
+      const { history, channel, layout, storeId, time, processes } = this.#parts;
       const { nodes, identity } = await this.#members.view();
       let { meta } = await this.#newest();
       if (meta.members !== identity)
@@ -311,14 +320,27 @@ class EtcdStore implements Store, Portable {
       const { revision } = await this.#newest();
       const { epoch } = meta;
       const { oldestRevision } = history;
-      return { engine: 'etcd', storeId, epoch, revision, nowMs: time.nowMs(), oldestRevision, nodes };
+      const skewMs = processes.skewMs();
+      return {
+        engine: 'etcd',
+        storeId,
+        epoch,
+        revision,
+        nowMs: time.nowMs(),
+        oldestRevision,
+        nodes,
+        ...(skewMs !== undefined && { clockSkewMs: Math.round(Math.max(-skewSaidMax, Math.min(skewMs, skewSaidMax))) }),
+      };
     });
   }
 
   async snapshot(): Promise<DataSnapshot> {
     this.#refuseIfOver();
-    const { channel, layout, bases, holds, time, reader, markKeepMs } = this.#parts;
+    const { channel, layout, bases, holds, time, reader, processes, markKeepMs } = this.#parts;
     return this.#answered(async () => {
+      // By a clock that is wrong it would leave out what has not expired.
+      const refusal = processes.refusal();
+      if (refusal) throw refusal;
       const hold = await holds.take();
       // What is shown of the revision that is held.
       await reader.raw([]);
@@ -430,8 +452,16 @@ class EtcdStore implements Store, Portable {
   #scheduleBeat(): void {
     this.#cancelBeat = this.#parts.clock.after(heartbeatMs, () => {
       this.#scheduleBeat();
+      this.#lookAtClock();
       void this.#parts.processes.beat();
     });
+  }
+
+  #lookAtClock(): void {
+    const skewMs = this.#parts.processes.skewMs();
+    const state = decideClockState(this.#clockState, skewMs);
+    if (state !== this.#clockState) this.#parts.onClock(state, skewMs);
+    this.#clockState = state;
   }
 
   #refuseIfOver(): void {

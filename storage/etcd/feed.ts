@@ -68,7 +68,10 @@ export async function* feed(options: FeedOptions, afterRevision: Revision): Asyn
       for await (const response of responses(options, through + 1)) {
         if (response.compactRevision > 0)
           throw goneError(through, Math.max(response.compactRevision, options.oldestRevision()));
-        if (response.canceled) break;
+        if (response.canceled) {
+          channel.doubtToken();
+          break;
+        }
         const events = response.events.filter(({ kv }) => kv.modRevision <= last);
         const isLast = events.length < response.events.length;
         // A page that came twice was given already.

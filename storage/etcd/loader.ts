@@ -6,13 +6,14 @@
 import type { Revision } from '../../proto/store';
 import { encodeRecord } from '../../src/core/codec';
 import { AppError, assertInvariant } from '../../src/core/errors';
+import { keyAfter } from '../../src/core/tuple';
 import { markScope } from '../load';
 import type { LoadStep, PortableMark, PortableRow } from '../portable';
 import type { RevisionBases } from './bases';
 import type { EtcdChannel } from './channel';
 import { encodeForeignMark, encodeNumber, encodeRow, formatByte } from './layout';
 import type { Layout } from './layout';
-import { areSinceBefore, deleteOp, isAbsent, isAtRevision, isSince, methods, putOp } from './messages';
+import { areSinceBefore, deleteOp, isAtRevision, isSince, methods, putOp } from './messages';
 import type { Compare, RequestOp } from './messages';
 import { decodeMeta } from './meta';
 import { batchBytesMax, nameOf } from './plan';
@@ -110,21 +111,25 @@ export class Loader {
 
   async #raise(floor: NonNullable<LoadStep['floor']>, puts: readonly RequestOp[]): Promise<Revision> {
     const { channel, layout, bases, time, processes, reader } = this.#options;
-    if (floor.isAll) await this.#refuseOthers();
-    if (floor.clockMs !== undefined) time.seen(floor.clockMs);
+    const refusal = processes.refusal();
+    if (refusal) throw refusal;
     for (let tries = 0; tries < triesMax; tries += 1) {
       const { start, end } = layout.processes;
-      const { responses, revision } = await reader.raw([{ key: layout.meta }, { key: start, rangeEnd: end }]);
+      const { responses, revision } = await reader.raw([{ key: layout.meta }]);
       const [metaRow] = responses[0]!.kvs;
       if (!metaRow) throw new AppError('UNAVAILABLE', 'the data in etcd is gone: its prefix is empty');
-      if (floor.isAll) bases.expectNewLife();
+      if (floor.isAll) {
+        await this.#refuseOthers();
+        bases.expectNewLife();
+      }
+      if (floor.clockMs !== undefined) time.seen(floor.clockMs);
       const raised = bases.raised({ floor: floor.revision, revision, isAll: floor.isAll });
-      const others = floor.isAll ? responses[1]!.kvs.filter(({ key }) => !key.equals(processes.row)) : [];
+      // Nobody has come since; those who were silent for long find, when they are back, that they are none any more.
       const alone: Compare[] = floor.isAll ? [areSinceBefore(start, end, revision + 1)] : [];
+      const others = [deleteOp(start, processes.row), deleteOp(keyAfter(processes.row), end)];
       const { header, succeeded } = await channel.ask(methods.txn, {
         compare: [
           bases.guard(),
-          isAbsent(layout.lock),
           isSince(processes.row, processes.createRevision()),
           isAtRevision(layout.meta, metaRow.modRevision),
           ...alone,
@@ -133,8 +138,7 @@ export class Loader {
           putOp(layout.bases, raised.value),
           putOp(layout.meta, encodeRecord(formatByte, { ...decodeMeta(metaRow), base: raised.base })),
           putOp(layout.time, encodeNumber(time.nowMs())),
-          // They were silent for long: when they are back, they find that they are none any more.
-          ...others.map(({ key }) => deleteOp(key)),
+          ...(floor.isAll ? others : []),
           ...puts,
         ],
         failure: [],
@@ -143,7 +147,6 @@ export class Loader {
         await reader.raw([]);
         return header!.revision;
       }
-      if (floor.isAll) await this.#refuseOthers();
     }
     throw new AppError('UNAVAILABLE', 'others wrote to the store all the time: import the same backup again');
   }

@@ -20,7 +20,7 @@ import { makeMemoryEngine } from '../../storage/engines/memory';
 import { openEtcdStore } from '../../storage/etcd/etcd-store';
 import { LocalStore } from '../../storage/local-store';
 import { openStore } from '../../storage/open';
-import { everyKey, requirePortable } from '../../storage/portable';
+import { everyKey } from '../../storage/portable';
 import type { Portable } from '../../storage/portable';
 import { encode } from '../../src/patterns/tenant-decisions';
 import { EtcdCluster } from '../support/etcd';
@@ -52,10 +52,7 @@ async function open(engine: EngineName, clock = new ManualClock(startMs)): Promi
       ? new LocalStore({ engine: makeMemoryEngine({ storeId: `memory-${(opened += 1)}` }), clock })
       : engine === 'etcd'
         ? await openProcess(`test-${systemIds.uuid()}/`, { clock })
-        : requirePortable(
-            await openStore({ engine, directory: join(directory, `data-${(opened += 1)}`), clock, ids: systemIds }),
-            engine,
-          );
+        : await openStore({ engine, directory: join(directory, `data-${(opened += 1)}`), clock, ids: systemIds });
   stores.push(store);
   return store;
 }

@@ -155,6 +155,7 @@ function makeRandom(seed: number) {
           nowMs: number(),
           oldestRevision: number(),
           nodes: list(node),
+          ...(chance() && { clockSkewMs: pick(-500, -1, 0, 2 ** 31 - 1, -(2 ** 31)) }),
         },
       }),
       () => ({ kind: 'failure', error: error(), notBegun: chance() }),

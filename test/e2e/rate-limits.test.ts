@@ -221,7 +221,7 @@ describe("the gateway's limit of its callers", () => {
           { next: resolve, error: resolve, complete: () => resolve('complete') },
         );
       });
-      expect(await keptOpen).toMatchObject({ data: { clusterChanged: { engine: 'lmdb' } } });
+      expect(await keptOpen).toMatchObject({ data: { clusterChanged: { engine: expect.any(String) } } });
       for (let count = 0; count < 4; count += 1)
         expect(await run('{ __typename }')).toMatchObject({ data: { __typename: 'Query' } });
       expect(await run('{ __typename }')).toMatchObject([{ extensions: { code: 'RATE_LIMITED', retryable: true } }]);

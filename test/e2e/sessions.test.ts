@@ -283,10 +283,13 @@ describe('two gateways on one storage process', () => {
 });
 
 describe('what is secret', () => {
+  /** Whatever the other tests run on: these look into the data directory, or rely on the secret that is in it. */
+  const inFiles = { NORIGATE_ENGINE: 'lmdb' };
+
   it(
     'is in no log, no metric, no error and no file',
     async () => {
-      const program = await start([]).ready();
+      const program = await start([], inFiles).ready();
       const { token } = await create(program, { userId: 'ada', idempotencyKey: 'k' });
       const rotated = await ask<Opened>(program, 'rotate', { token, key: 'k' });
       const wrong: Json[] = [
@@ -337,17 +340,17 @@ describe('what is secret', () => {
       first.process.kill('SIGKILL');
       await first.ended;
       // The same directory, now with data in it.
-      const second = await start([]).ready();
+      const second = await start([], inFiles).ready();
       expect(await readFile(path, 'utf8')).toBe(secret);
       const { token } = await create(second, { userId: 'ada', idempotencyKey: 'k' });
       second.process.kill('SIGKILL');
       await second.ended;
-      const third = await start([]).ready();
+      const third = await start([], inFiles).ready();
       expect((await create(third, { userId: 'ada', idempotencyKey: 'k' })).token).toBe(token);
       expect(await ask(third, 'destroyAll', { userId: 'ada' })).toBe(1);
       third.process.kill('SIGKILL');
       await third.ended;
-      const fourth = await start([], { NORIGATE_SECRET: 'x'.repeat(32) }).ready();
+      const fourth = await start([], { ...inFiles, NORIGATE_SECRET: 'x'.repeat(32) }).ready();
       expect((await create(fourth, { userId: 'bob' })).token).not.toBe(token);
     },
     minute,
@@ -361,13 +364,13 @@ describe('what is secret', () => {
       await new Promise((resolve) => server.once('listening', resolve));
       const { port } = server.address() as { port: number };
       await new Promise((resolve) => server.close(resolve));
-      const elsewhere = { NORIGATE_STORAGE: `127.0.0.1:${port}` };
+      const elsewhere = { ...inFiles, NORIGATE_STORAGE: `127.0.0.1:${port}` };
       const refused = await start(['gateway'], elsewhere).ended;
       expect(refused.code).toBe(1);
       expect(refused.stderr).toMatch(
         /^norigate: NORIGATE_SECRET must be set: storage at 127\.0\.0\.1:\d+ does not share [^\n]+\n$/,
       );
-      const short = await start([], { NORIGATE_SECRET: 'hunter2-hunter2' }).ended;
+      const short = await start([], { ...inFiles, NORIGATE_SECRET: 'hunter2-hunter2' }).ended;
       expect(short.code).toBe(1);
       expect(short.stderr).toContain('NORIGATE_SECRET must be a text of at least 32 bytes; it has 15.');
       expect(short.stderr + short.stdout).not.toContain('hunter2');

@@ -115,12 +115,17 @@ export class Program {
   }
 }
 
+const testEtcd = process.env['NORIGATE_TEST_ETCD'];
+
+/** Whether these tests run on etcd, where a few promises are other ones. */
+export const isOnEtcd = testEtcd !== undefined;
+
 /**
  * Where the data is kept: in the directory; or with NORIGATE_TEST_ETCD=host:port,… in the environment of the tests in that etcd, a
  * prefix for each directory, so that every end-to-end test can be run on it.
  */
 function engineOf(dataDirectory: string): Readonly<Record<string, string>> {
-  const endpoints = process.env['NORIGATE_TEST_ETCD'];
+  const endpoints = testEtcd;
   if (endpoints === undefined) return {};
   return {
     NORIGATE_ENGINE: 'etcd',

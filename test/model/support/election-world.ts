@@ -10,9 +10,8 @@ import { Kv } from '../../../src/patterns/kv';
 import { LaneMemory } from '../../../src/store/lane-memory';
 import { Transact } from '../../../src/store/transact';
 import type { CommitOutcome, Store, Transaction } from '../../../proto/store';
-import { makeMemoryEngine } from '../../../storage/engines/memory';
-import { LocalStore } from '../../../storage/local-store';
 import type { Breakage } from './broken-stores';
+import { makeModelStorage } from './model-storage';
 import { FarStore, Network } from './network';
 import { makeChance } from './seeds';
 import type { Chance } from './seeds';
@@ -55,7 +54,7 @@ export class ElectionWorld {
   /** How likely time passes while messages wait. */
   idleChance: number;
   readonly #options: ElectionWorldOptions;
-  readonly #store: Store;
+  readonly #storage = makeModelStorage(this.clock);
 
   constructor(seed: number, options: ElectionWorldOptions) {
     const { gateways, breakage = (store) => store } = options;
@@ -63,8 +62,7 @@ export class ElectionWorld {
     this.idleChance = options.idleChance;
     this.chance = makeChance(seed);
     this.network = new Network(this.chance);
-    this.#store = new LocalStore({ engine: makeMemoryEngine(), clock: this.clock });
-    const recorded = this.#recorded(this.#store);
+    const recorded = this.#recorded(this.#storage.store);
     this.near = this.#gateway(recorded);
     this.gateways = Array.from({ length: gateways }, () =>
       this.#gateway(breakage(new FarStore(recorded, this.network))),
@@ -77,6 +75,7 @@ export class ElectionWorld {
     if (this.network.size > 0 && !this.chance.happens(this.idleChance)) this.network.release();
     else this.clock.advance(1 + this.chance.whole(strideMsMax));
     for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    await this.#storage.settled();
   }
 
   /** Steps until all are done; nothing is lost any more after `stormyStepsMax` steps. */
@@ -116,7 +115,7 @@ export class ElectionWorld {
   }
 
   close(): Promise<void> {
-    return this.#store.close();
+    return this.#storage.store.close();
   }
 
   #gateway(store: Store): ElectionGateway {

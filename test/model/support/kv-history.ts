@@ -28,7 +28,8 @@ export class KvHistory {
   /** All changes of callers' keys through a revision. */
   static async read(store: Store, through: number): Promise<KvHistory> {
     const changes: Change[] = [];
-    for await (const batch of store.watch([familyRange('kv')], { afterRevision: 0 })) {
+    const { oldestRevision: afterRevision } = await store.status();
+    for await (const batch of store.watch([familyRange('kv')], { afterRevision })) {
       changes.push(...batch.changes);
       if (batch.revision >= through) break;
     }

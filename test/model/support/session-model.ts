@@ -329,15 +329,12 @@ interface Ended {
 
 /** When all is over, every session that ever was has been announced once, with its reason. */
 async function endFaults({ simulation, timeline, heard }: Ended, begunMax = timeline.began.size): Promise<string[]> {
-  const turns = async (): Promise<void> => {
-    for (let step = 0; step < 10; step += 1) await new Promise((resolve) => setImmediate(resolve));
-  };
-  await turns();
+  await simulation.quiet();
   simulation.clock.advance(absoluteTtlMs + 1_000);
-  await turns();
+  await simulation.quiet();
   await timeline.look();
   simulation.clock.advance(1_000);
-  await turns();
+  await simulation.quiet();
   const faults: string[] = [];
   for (const id of timeline.began.keys()) {
     const ends = heard.filter(({ sessionId }) => sessionId === id);

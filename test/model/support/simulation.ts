@@ -7,10 +7,8 @@ import { makePatterns } from '../../../src/patterns/patterns';
 import type { Patterns } from '../../../src/patterns/patterns';
 import { LaneMemory } from '../../../src/store/lane-memory';
 import type { Store } from '../../../proto/store';
-import { makeMemoryEngine } from '../../../storage/engines/memory';
-import type { Engine } from '../../../storage/engine';
-import { LocalStore } from '../../../storage/local-store';
 import type { Breakage } from './broken-stores';
+import { makeModelStorage } from './model-storage';
 import { FarStore, Network } from './network';
 import { makeChance } from './seeds';
 import type { Chance } from './seeds';
@@ -57,7 +55,7 @@ export class Simulation {
   readonly chance: Chance;
   readonly network: Network;
   readonly clock = new ManualClock();
-  readonly #engine: Engine = makeMemoryEngine();
+  readonly #storage = makeModelStorage(this.clock);
   /** The store itself, without network and faults. */
   readonly store: Store;
   readonly #embeddings: EmbeddingProvider;
@@ -71,7 +69,7 @@ export class Simulation {
     this.#embeddings = embeddings;
     this.chance = makeChance(seed);
     this.network = new Network(this.chance);
-    this.store = storage(new LocalStore({ engine: this.#engine, clock: this.clock }), this);
+    this.store = storage(this.#storage.store, this);
     this.near = this.#gateway(this.store);
     this.gateways = Array.from({ length: gateways }, () => {
       const far = new FarStore(this.store, this.network);
@@ -95,7 +93,7 @@ export class Simulation {
   }
 
   now(): Moment {
-    return { revision: this.#engine.state().revision, nowMs: this.clock.nowMs(), step: this.#step };
+    return { revision: this.#storage.revision(), nowMs: this.clock.nowMs(), step: this.#step };
   }
 
   /** Lets one message after another go, and time pass, until all callers are done. `look` sees the store after every step. */
@@ -111,6 +109,7 @@ export class Simulation {
       if (this.network.size > 0 && !this.chance.happens(0.05)) this.network.release();
       else this.clock.advance(1 + this.chance.whole(10));
       await new Promise((resolve) => setImmediate(resolve));
+      await this.#storage.settled();
       await look();
     }
     await all;
@@ -118,6 +117,7 @@ export class Simulation {
     while (this.network.size > 0) {
       this.network.release();
       await new Promise((resolve) => setImmediate(resolve));
+      await this.#storage.settled();
       await look();
     }
   }
@@ -144,6 +144,11 @@ export class Simulation {
       }
     };
     return Promise.all(Array.from({ length: this.chance.happens(0.25) ? 2 : 1 }, one));
+  }
+
+  /** Resolves when storage has done what there is to do at this time. */
+  quiet(): Promise<void> {
+    return this.#storage.quiet();
   }
 
   close(): Promise<void> {
