@@ -49,9 +49,9 @@ export interface SceneOptions {
 
 const partMakers = [makeRegisters, makeCounters, makeTransfers, makeCarts, makeElections, makeStreams, makeKept];
 /** Of each worker, before the fault and after it. */
-const stepsAround = 3;
+const stepsAround = 2;
 /** Acknowledged by a gateway that endures a fault. */
-const servedCount = 20;
+const servedCount = 12;
 
 export class Scene {
   readonly bed: Bed;
