@@ -48,7 +48,13 @@ function encoderOf(type: protobuf.Type): (message: object) => Buffer {
 }
 
 function decoderOf(type: protobuf.Type): (bytes: Buffer) => object {
-  return (bytes) => type.decode(makeReader(bytes));
+  const ofBytes = type.fieldsArray.filter(({ type: kind }) => kind === 'bytes').map(({ name }) => name);
+  return (bytes) => {
+    const message = type.decode(makeReader(bytes)) as unknown as Record<string, unknown>;
+    // Bytes that are empty are not sent, and protobufjs gives an array for them.
+    for (const name of ofBytes) if (!Buffer.isBuffer(message[name])) message[name] = Buffer.alloc(0);
+    return message;
+  };
 }
 
 /** As protobufjs reads it. Numbers of 2^53 and above are not exact, and none that was given out. */
@@ -74,6 +80,48 @@ export interface DeleteRequest {
   readonly key: Buffer;
   readonly idempotencyKey: string;
   readonly ifMatch?: WireVersion | null;
+}
+
+export interface CreateVectorIndexRequest {
+  readonly namespace: string;
+  readonly dimensions: number;
+  /** Of `DistanceFunction`, or a number that it does not have. */
+  readonly distance: number;
+  /** Of `VectorIndexType`, or a number that it does not have. */
+  readonly indexType: number;
+  readonly idempotencyKey: string;
+}
+
+export interface DropVectorIndexRequest {
+  readonly namespace: string;
+  readonly idempotencyKey: string;
+}
+
+export interface VectorInsertRequest {
+  readonly namespace: string;
+  readonly id: string;
+  readonly vector: readonly number[];
+  readonly idempotencyKey: string;
+}
+
+export interface VectorDeleteRequest {
+  readonly namespace: string;
+  readonly id: string;
+  readonly idempotencyKey: string;
+}
+
+export interface VectorSearchRequest {
+  readonly namespace: string;
+  readonly query: readonly number[];
+  readonly k: number;
+  readonly includeVectors: boolean;
+  readonly consistency: string;
+}
+
+export interface VectorGetRequest {
+  readonly namespace: string;
+  readonly id: string;
+  readonly consistency: string;
 }
 
 export interface ClusterView {

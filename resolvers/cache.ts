@@ -3,19 +3,20 @@ import { Arg, Ctx, Int, Mutation, Query, Resolver } from 'type-graphql';
 import { CachedEntry, CacheStats } from '../schema/cache';
 import { KvPutInput, KvPutResult } from '../schema/kv';
 import { SafeIntScalar } from '../schema/scalars';
+import type { CachedRead } from '../src/patterns/cache';
 import type { RequestContext } from './context';
 import { toEntry, toPut, toPutResult } from './kv';
 
 @Resolver()
 export class CacheResolver {
   @Query(() => CachedEntry, { nullable: true })
-  async cached(
+  cached(
     @Arg('key', () => String) key: string,
     @Arg('maxAgeMs', () => SafeIntScalar, { nullable: true }) maxAgeMs: number | null | undefined,
     @Ctx() { patterns }: RequestContext,
-  ): Promise<CachedEntry> {
-    const { entry, isHit, ageMs } = await patterns.cache.get(key, maxAgeMs ?? undefined);
-    return { entry: entry ? toEntry(entry) : null, hit: isHit, ageMs };
+  ): CachedEntry | Promise<CachedEntry> {
+    const read = patterns.cache.get(key, maxAgeMs ?? undefined);
+    return read instanceof Promise ? read.then(toCached) : toCached(read);
   }
 
   @Query(() => CacheStats)
@@ -46,4 +47,8 @@ export class CacheResolver {
   invalidateAllCache(@Ctx() { patterns }: RequestContext): number {
     return patterns.cache.invalidateAll();
   }
+}
+
+function toCached({ entry, isHit, ageMs }: CachedRead): CachedEntry {
+  return { entry: entry ? toEntry(entry) : null, hit: isHit, ageMs };
 }

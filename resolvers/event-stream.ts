@@ -18,7 +18,7 @@ import type { Delivery } from '../src/patterns/event-stream';
 import type { RequestContext } from './context';
 import { toAllPage, toAppended, toDeleted, toDelivery, toSaved, toStream } from './event-shapes';
 import { given, toConnection } from './shapes';
-import { subscribeTo } from './subscription';
+import { lifeArgument, subscribeTo } from './subscription';
 
 @Resolver()
 export class EventStreamResolver {
@@ -85,9 +85,10 @@ export class EventStreamResolver {
 
   @Subscription(() => EventDelivery, {
     subscribe: ({ args, context }) => {
-      const { streamId, afterVersion } = args as { streamId: string; afterVersion?: number | null };
+      const { streamId, afterVersion, [lifeArgument]: life } = args as FollowArguments;
       const { events } = (context as RequestContext).patterns;
-      return subscribeTo((signal) => events.follow(streamId, afterVersion ?? undefined, signal));
+      const query = { streamId, afterVersion: afterVersion ?? undefined, life };
+      return subscribeTo((signal) => events.follow(query, signal));
     },
   })
   events(
@@ -118,6 +119,12 @@ export class AllEventsResolver {
   ): EventDelivery {
     return toDelivery(delivery);
   }
+}
+
+interface FollowArguments {
+  readonly streamId: string;
+  readonly afterVersion?: number | null;
+  readonly [lifeArgument]?: number;
 }
 
 interface AllEventsArguments {

@@ -12,23 +12,39 @@ import type { OpenedSession, Session as Read, SessionOutcome, SessionPage } from
 import { toConnection } from './shapes';
 
 /** Its attributes are parsed only where they are asked for. */
+class SessionView implements Session {
+  readonly kind = 'Session';
+  readonly id: string;
+  readonly userId: string;
+  readonly email: string | null;
+  readonly roles: readonly string[];
+  readonly createdAt: number;
+  readonly lastAccessedAt: number;
+  readonly expiresAt: number;
+  readonly absoluteExpiresAt: number;
+  readonly version: string;
+  readonly #attributes: string;
+
+  constructor(session: Read) {
+    this.id = session.id;
+    this.userId = session.userId;
+    this.email = session.email ?? null;
+    this.roles = session.roles;
+    this.createdAt = session.createdAtMs;
+    this.lastAccessedAt = session.lastAccessedAtMs;
+    this.expiresAt = session.expiresAtMs;
+    this.absoluteExpiresAt = session.absoluteExpiresAtMs;
+    this.version = String(session.revision);
+    this.#attributes = session.attributes;
+  }
+
+  get attributes(): unknown {
+    return JSON.parse(this.#attributes);
+  }
+}
+
 export function toSession(session: Read): Session {
-  const { id, userId, email, roles, createdAtMs, lastAccessedAtMs, expiresAtMs, absoluteExpiresAtMs } = session;
-  return {
-    kind: 'Session',
-    id,
-    userId,
-    email: email ?? null,
-    roles,
-    get attributes(): unknown {
-      return JSON.parse(session.attributes);
-    },
-    createdAt: createdAtMs,
-    lastAccessedAt: lastAccessedAtMs,
-    expiresAt: expiresAtMs,
-    absoluteExpiresAt: absoluteExpiresAtMs,
-    version: String(session.revision),
-  };
+  return new SessionView(session);
 }
 
 export function toSessionConnection(

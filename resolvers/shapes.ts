@@ -1,10 +1,12 @@
 /** Shapes that the SDL repeats: connections, and inputs in which null means "left out". */
 import type { PageInfo } from '../schema/common';
 
-/** An input without its null members: null and left out are the same where a member is optional. */
+/** An input without its null members: null and left out are the same where a member is optional. It may be the input itself. */
 export type Given<T> = { [K in keyof T]: Exclude<T[K], null> };
 
 export function given<T extends object>(input: T): Given<T> {
+  const members = Object.values(input);
+  if (!members.includes(null)) return input as Given<T>;
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as Given<T>;
 }
 

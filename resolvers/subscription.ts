@@ -1,6 +1,12 @@
 /** A pattern's endless answer as a subscription's source. */
 
 /**
+ * Stands beside the arguments of a subscription that goes on by itself: in which life of what it follows it was. No caller can name
+ * it, since it is no name of GraphQL.
+ */
+export const lifeArgument = '(life)';
+
+/**
  * Ends at once when the subscriber leaves: a generator that waits for its next change would not notice `return` until
  * that change comes, so the signal is aborted first.
  */

@@ -80,6 +80,14 @@ const address: Parse<string> = (text) => {
   throw new RangeError('host:port, or the path of a unix socket');
 };
 
+/** What others are told to dial. */
+const hostMaybePort: Parse<string> = (text) => {
+  const found = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/[\]@]+)(?::(\d{1,5}))?$/.exec(text);
+  if (!found || Number(found[1] ?? 1) < 1 || Number(found[1] ?? 1) > 65_535)
+    throw new RangeError('a host or host:port, without a scheme');
+  return text;
+};
+
 /** Members of an etcd cluster. */
 export interface EtcdEndpoints {
   /** `host:port` each. */
@@ -271,6 +279,12 @@ export const settings = {
     String,
     '127.0.0.1',
     'Address for it. Its clients have no credentials: whoever reaches it reads and writes.',
+  ),
+  NORIGATE_NORIKV_ADVERTISE: setting(
+    'host or host:port',
+    optional(hostMaybePort),
+    '',
+    'What they are told to dial. Left out: `NORIGATE_NORIKV_HOST`, or where that is all addresses, one of the machine.',
   ),
   NORIGATE_NORIKV_TENANT: setting('string', String, 'default', "Whose data NoriKV's clients see."),
   NORIGATE_STORAGE_TLS_CERT: setting(

@@ -129,7 +129,7 @@ export class LocalStore implements Store, Portable {
     return { engine: name, storeId, epoch, revision, nowMs: this.#time.nowMs(), oldestRevision, nodes };
   }
 
-  snapshot(): DataSnapshot {
+  async snapshot(): Promise<DataSnapshot> {
     this.#refuseIfOver();
     return this.#engine.snapshot(this.#time.nowMs());
   }

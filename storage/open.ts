@@ -33,7 +33,7 @@ export interface OpenStoreOptions {
  * Throws UNAVAILABLE where the data belongs to another process or etcd does not answer, INTERNAL where it is damaged or of a
  * later format.
  */
-export async function openStore(options: OpenStoreOptions): Promise<Store & Partial<Portable>> {
+export async function openStore(options: OpenStoreOptions): Promise<Store & Portable> {
   const { engine: name, directory, clock, ids, address, retention, onFatal, onClock, etcd } = options;
   const kept = retention ? { retention } : {};
   if (name === 'etcd') {

@@ -2,8 +2,7 @@
  * What a store can do beside the six methods of its contract, for those who move data as a whole: give everything from one long
  * snapshot, and take rows as they were elsewhere. Only inside the storage process; `storage/backup/` makes files of it.
  */
-import type { Revision, Store } from '../proto/store';
-import { AppError } from '../src/core/errors';
+import type { Revision } from '../proto/store';
 import type { History } from '../src/core/keyspace';
 
 /** A row with all that has to move with it. The revision does not: a row is written anew where it arrives. */
@@ -43,33 +42,29 @@ export interface DataSnapshot {
   release(): void;
 }
 
-/** Rows and marks to be written in one commit, over what stands under their keys. */
+/** Rows and marks to be written over what stands under their keys: in one commit, or in several on an engine whose commits are smaller. */
 export interface LoadStep {
   readonly rows: readonly PortableRow[];
   readonly marks: readonly PortableMark[];
   /**
    * Later revisions and, where given, times are above these, and no watch can begin before: for the first step of an import, whose
-   * callers may hold versions and cursors that another store gave.
+   * callers may hold versions and cursors that another store gave. In one commit with the rows of the step, of which there are few.
    */
-  readonly floor?: { readonly revision: Revision; readonly clockMs: number | undefined } | undefined;
+  readonly floor?: LoadFloor | undefined;
+}
+
+export interface LoadFloor {
+  readonly revision: Revision;
+  readonly clockMs: number | undefined;
+  /** Everything is imported: refused with INVALID_ARGUMENT where another process serves the store. */
+  readonly isAll: boolean;
 }
 
 export interface Portable {
-  snapshot(): DataSnapshot;
-  /** Durable when it resolves; with the revision of the commit. Rejects as `Store.commit`. */
+  snapshot(): Promise<DataSnapshot>;
+  /** Durable when it resolves; with the revision of the last commit. Rejects as `Store.commit`. */
   load(step: LoadStep): Promise<Revision>;
 }
 
 /** Every key. */
 export const everyKey: KeySpan = { start: Buffer.of(0), end: Buffer.of(0xff, 0xff) };
-
-/** Throws INVALID_ARGUMENT where the engine cannot do it. */
-export function requirePortable(store: Store & Partial<Portable>, engine: string): Store & Portable {
-  if (isPortable(store)) return store;
-  throw new AppError('INVALID_ARGUMENT', `data on the engine ${engine} cannot be exported or imported in this version`);
-}
-
-/** Whether the engine can do it. */
-export function isPortable(store: Store & Partial<Portable>): store is Store & Portable {
-  return store.snapshot !== undefined && store.load !== undefined;
-}

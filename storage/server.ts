@@ -37,7 +37,7 @@ export interface StoreServerOptions {
   readonly clock: Clock;
   readonly tls?: ServerTls;
   /** What exports and imports go to; left out: they are not served. */
-  readonly backup?: { readonly store: Store & Partial<Portable>; readonly ids: Ids };
+  readonly backup?: { readonly store: Store & Portable; readonly ids: Ids };
 }
 
 export interface StoreServer {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client, Metadata } from '@grpc/grpc-js';
 import { backupService, exportRequestCodec, importResultCodec } from '../../proto/backup-wire';
 import { storeLimits } from '../../proto/limits';
+import type { Store } from '../../proto/store';
 import { fromStatus } from '../../proto/wire-failure';
 import type { BackupPart } from '../../storage/backup/backup-parts';
 import { exportData } from '../../storage/backup/export-data';
@@ -15,13 +16,14 @@ import type { Imported } from '../../storage/backup/import-data';
 import { decodePart, encodePart } from '../../storage/backup/part-message';
 import { answers, unixPath } from '../../storage/listen-address';
 import { openStore } from '../../storage/open';
-import { requirePortable } from '../../storage/portable';
+import { everyKey } from '../../storage/portable';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import { AppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import { channelCredentials } from '../store/grpc-connection';
 import { storageTlsOf } from './client-tls';
+import { etcdOptionsOf } from './run-storage';
 import { socketAddress } from './socket-address';
 
 export interface BackupAccess {
@@ -52,34 +54,44 @@ export async function openBackupAccess(options: BackupAccessOptions): Promise<Ba
 
 async function localAccess({ config, clock, ids, isExport }: BackupAccessOptions): Promise<BackupAccess> {
   const { NORIGATE_ENGINE: engine, DATA_DIR: directory } = config;
-  if (engine !== 'lmdb') {
-    const why =
-      engine === 'memory' ? 'keeps nothing' : 'is not one of those that can be exported or imported in this version';
+  if (engine === 'memory')
     throw new AppError(
       'INVALID_ARGUMENT',
-      `no storage runs at ${config.storageAddress}, and the engine ${engine} ${why}`,
+      `no storage runs at ${config.storageAddress}, and the engine memory keeps nothing`,
     );
-  }
-  if (isExport && !existsSync(join(directory, 'norigate.json')))
+  if (engine === 'lmdb' && isExport && !existsSync(join(directory, 'norigate.json')))
     throw new AppError('INVALID_ARGUMENT', `there is no data in ${directory}, and no storage runs there: see DATA_DIR`);
   const retention = {
     logKeepMs: config.NORIGATE_HISTORY_MS,
     logBytesMax: config.NORIGATE_HISTORY_BYTES_MAX,
     markKeepMs: config.NORIGATE_MARK_KEEP_MS,
   };
-  const store = requirePortable(await openStore({ engine, directory, clock, ids, retention }), engine);
+  // On etcd it is one storage process more, for as long as it takes.
+  const address = `${isExport ? 'export' : 'import'} ${ids.uuid()}`;
+  const ofEtcd = engine === 'etcd' ? { address, ...etcdOptionsOf(config) } : {};
+  const store = await openStore({ engine, directory, clock, ids, retention, ...ofEtcd });
   if (isExport) {
-    await refuseHalfImported(store).catch(async (error: unknown) => {
+    await refuseUnlessWhole(store, config).catch(async (error: unknown) => {
       await store.close();
       throw error;
     });
   }
   return {
-    where: directory,
+    where: config.NORIGATE_ETCD_ENDPOINTS?.addresses.join(',') ?? directory,
     export: (tenantId) => exportData(store, { tenantId }, ids),
     import: (parts, tenantId) => importData(store, parts, { isAlone: true, tenantId }),
     close: () => store.close(),
   };
+}
+
+/** Half of a store is no backup, nor is what lies under a prefix of etcd that nobody has written to. */
+async function refuseUnlessWhole(store: Store, config: Config): Promise<void> {
+  await refuseHalfImported(store);
+  if (config.NORIGATE_ENGINE !== 'etcd') return;
+  const { results } = await store.read([{ ...everyKey, limit: 1, keysOnly: true }]);
+  if (results[0]!.entries.length > 0) return;
+  const rule = 'see NORIGATE_ETCD_ENDPOINTS and NORIGATE_ETCD_PREFIX';
+  throw new AppError('INVALID_ARGUMENT', `there is no data in etcd under ${config.NORIGATE_ETCD_PREFIX}: ${rule}`);
 }
 
 function remoteAccess(config: Config, address: string): BackupAccess {

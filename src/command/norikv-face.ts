@@ -1,20 +1,25 @@
 /** Starts NoriKV's face of the storage tier, on the data of one tenant: behind that tenant's gate, within its plan. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Store } from '../../proto/store';
 import { writeBackup } from '../../storage/backup/backup-file';
 import { exportData } from '../../storage/backup/export-data';
 import type { NorikvServer } from '../../storage/norikv/norikv-server';
 import { serveNorikv } from '../../storage/norikv/norikv-server';
-import { isPortable } from '../../storage/portable';
+import type { VectorTier } from '../../storage/norikv/norikv-vector';
+import { addressToDial } from '../../storage/norikv/norikv-view';
 import type { Portable } from '../../storage/portable';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
 import type { Ids } from '../core/ids';
 import { reservedScope } from '../core/keyspace';
 import { TenantAccess } from '../patterns/tenant-access';
+import { Vectors } from '../patterns/vector';
+import { LaneMemory } from '../store/lane-memory';
 import { ScopedStore } from '../store/scoped-store';
 import { TenantStore } from '../store/tenant-store';
+import { Transact } from '../store/transact';
 
 export interface NorikvFaceOptions {
   readonly config: Config;
@@ -23,7 +28,7 @@ export interface NorikvFaceOptions {
   /** What is served. */
   readonly store: Store;
   /** What backups are made of. */
-  readonly data: Store & Partial<Portable>;
+  readonly data: Store & Portable;
 }
 
 const folder = 'norikv-backups';
@@ -33,35 +38,53 @@ export async function startNorikvFace(options: NorikvFaceOptions): Promise<Norik
   const { config, clock, store } = options;
   const { NORIGATE_NORIKV_PORT: port, NORIGATE_NORIKV_HOST: host, NORIGATE_NORIKV_TENANT: tenantId } = config;
   if (port === undefined) return undefined;
-  return serveNorikv({ store: servedStore(store, tenantId, clock), clock, host, port, snapshot: snapshotOf(options) });
+  const tenant = servedTenant(options, tenantId);
+  const vectors = (): VectorTier => tenant().vectors;
+  const addressOf = (bound: number): string => {
+    const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    return addressToDial({ host, port: bound, advertised: config.NORIGATE_NORIKV_ADVERTISE, addresses });
+  };
+  const snapshot = snapshotOf(options);
+  return serveNorikv({ store: storeOf(store, tenant), vectors, clock, host, port, addressOf, snapshot });
+}
+
+/** One life of the tenant. */
+interface ServedTenant {
+  readonly store: TenantStore;
+  readonly vectors: Vectors;
 }
 
 /** The tenant as it is: one that was deleted and made again is served in its new life. */
-function servedStore(store: Store, tenantId: string, clock: Clock): Store {
+function servedTenant({ store: whole, clock, ids }: NorikvFaceOptions, tenantId: string): () => ServedTenant {
   const noKeys = { find: () => Promise.resolve(undefined) };
-  const access = new TenantAccess({ store: new ScopedStore(store, reservedScope), apiKeys: noKeys, clock });
-  let present: TenantStore | undefined;
-  const now = (): TenantStore => {
-    present ??= new TenantStore(store, {
+  const access = new TenantAccess({ store: new ScopedStore(whole, reservedScope), apiKeys: noKeys, clock });
+  let present: ServedTenant | undefined;
+  return () => {
+    if (present) return present;
+    const store = new TenantStore(whole, {
       life: () => access.scopeOf(tenantId),
       quota: () => access.quotaOf(tenantId),
       onOver: () => (present = undefined),
     });
-    return present;
+    const transact = new Transact({ store, memory: new LaneMemory(), memoryScope: '', clock, ids });
+    const vectors = new Vectors({ store, transact, clock, ids, face: 'norikv ' });
+    return (present = { store, vectors });
   };
+}
+
+function storeOf(whole: Store, tenant: () => ServedTenant): Store {
   return {
-    read: (ranges, options) => now().read(ranges, options),
-    commit: (transactions, options) => now().commit(transactions, options),
-    watch: (ranges, options) => now().watch(ranges, options),
-    search: (request, options) => now().search(request, options),
-    status: () => store.status(),
+    read: (ranges, options) => tenant().store.read(ranges, options),
+    commit: (transactions, options) => tenant().store.commit(transactions, options),
+    watch: (ranges, options) => tenant().store.watch(ranges, options),
+    search: (request, options) => tenant().store.search(request, options),
+    status: () => whole.status(),
     close: () => Promise.resolve(),
   };
 }
 
 /** A backup of the tenant, in the data directory; the one before goes when the new one stands. Calls at one time share it. */
-function snapshotOf({ config, data, ids }: NorikvFaceOptions): (() => Promise<void>) | undefined {
-  if (!isPortable(data)) return undefined;
+function snapshotOf({ config, data, ids }: NorikvFaceOptions): () => Promise<void> {
   const directory = join(config.DATA_DIR, folder);
   const make = async (): Promise<void> => {
     await mkdir(directory, { recursive: true, mode: 0o700 });

@@ -107,7 +107,8 @@ function serverTlsOf(config: Config): ServerTls | undefined {
   return clientCaFile === undefined ? { certFile, keyFile } : { certFile, keyFile, clientCaFile };
 }
 
-function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
+/** Where etcd is, as configured. */
+export function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
   const {
     NORIGATE_ETCD_ENDPOINTS: endpoints,
     NORIGATE_ETCD_USER: user,
@@ -135,7 +136,7 @@ function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
 }
 
 /** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
-async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Partial<Portable>> {
+async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,

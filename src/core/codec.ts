@@ -2,7 +2,8 @@
 import { AppError } from './errors';
 
 export function encodeRecord(format: number, record: object): Buffer {
-  return Buffer.concat([Buffer.of(format), Buffer.from(JSON.stringify(record), 'utf8')]);
+  // A format is below 128, so that as text it is the one byte.
+  return Buffer.from(String.fromCharCode(format) + JSON.stringify(record), 'utf8');
 }
 
 /** Throws INTERNAL where the format is not the one expected: damage, or data of a later program. */

@@ -288,8 +288,17 @@ function lifeOf(tenantId: string, incarnation: number): Buffer {
 }
 
 function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): Buffer {
-  const bytes = parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part));
-  return Buffer.concat([Buffer.of(families[family].code), ...bytes]);
+  const { code } = families[family];
+  const [only] = parts;
+  // Nearly all keys of hot records: one string behind a byte that is ASCII.
+  if (parts.length === 1 && typeof only === 'string' && code < 0x80)
+    return Buffer.from(String.fromCharCode(code) + only);
+  let length = 1;
+  for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  const key = Buffer.allocUnsafe(length);
+  let at = key.writeUInt8(code, 0);
+  for (const part of parts) at += typeof part === 'string' ? key.write(part, at) : part.copy(key, at);
+  return key;
 }
 
 /** What the keys of all rows of one life of a vector index begin with. */
@@ -357,6 +366,8 @@ export const keyspace = {
   dataImport: (tenantId: string): Buffer => familyKey('dataImport', tenantId),
   /** The caller's part of a key whose last part is raw. */
   lastPart: (key: Buffer): Buffer => key.subarray(1),
+  /** The same as text; of bytes that are not UTF-8, some text that stands for them. */
+  lastText: (key: Buffer): string => key.toString('utf8', 1),
 };
 
 /** All keys of a family whose (raw, last) caller part begins with `prefix`. */

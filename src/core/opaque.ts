@@ -38,7 +38,11 @@ export const opaqueKinds = {
 export type OpaqueKind = keyof typeof opaqueKinds;
 
 export function encodeOpaque(kind: OpaqueKind, payload: Buffer): string {
-  return Buffer.concat([Buffer.of(format, opaqueKinds[kind]), payload]).toString('base64url');
+  const bytes = Buffer.allocUnsafe(2 + payload.length);
+  bytes[0] = format;
+  bytes[1] = opaqueKinds[kind];
+  bytes.set(payload, 2);
+  return bytes.toString('base64url');
 }
 
 /** The payload, or undefined where the text is not an opaque string of that kind. */

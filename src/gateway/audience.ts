@@ -12,8 +12,9 @@ import type { Place, Resumption } from './resumable';
 
 /** A subscription, as its audience sees it. */
 export interface Member {
-  /** What it was given last. */
+  /** Behind what it was given last, and in which life of what it follows. */
   place: Place | undefined;
+  life: number | undefined;
   /** Whether it was told that history is done. */
   isCaughtUp: boolean;
   audience: Audience | undefined;
@@ -119,6 +120,7 @@ export class Audience {
     for (const member of this.members) {
       member.deliver(delivery);
       member.place = delivery.place ?? member.place;
+      member.life = delivery.life ?? member.life;
       count += 1;
       if (member.outlet.isFull && this.members.size > 1) {
         this.remove(member);

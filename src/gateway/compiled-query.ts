@@ -1,6 +1,6 @@
 /**
- * One operation compiled by graphql-jit. Only the walk through the fields is left to it: graphql-js coerces the variables
- * and every argument literal. graphql-jit 0.8 does both differently: it refuses an input object that leaves out a
+ * One operation compiled by graphql-jit. Only the walk through the fields is left to it: variables are coerced as graphql-js does
+ * it (`coerce-variables.ts`), every argument literal by graphql-js itself. graphql-jit 0.8 does both differently: it refuses an input object that leaves out a
  * non-null field with a default, puts null where a variable inside a literal was left out, and cannot carry parsed
  * scalars (bytes, dates) in compiled code. So the document given to it has every literal replaced by a variable of a
  * scalar that passes values on as they are.
@@ -16,6 +16,7 @@ import type {
   VariableDefinitionNode,
 } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
+import { compileVariables } from './coerce-variables';
 
 /** Variables as the caller sent them. */
 export type Inputs = Readonly<Record<string, unknown>>;
@@ -74,12 +75,17 @@ export function compileOperation(
   });
   if (!isCompiledQuery(compiled)) return undefined;
   const definitions = operation.variableDefinitions ?? [];
+  const coerce = compileVariables(schema, definitions);
   return (rootValue, contextValue, inputs) => {
-    const coercion = getVariableValues(schema, definitions, inputs, { maxErrors: variableErrorsMax });
-    if (coercion.errors) return { errors: coercion.errors };
-    const variables: Record<string, unknown> = { ...constants, ...coercion.coerced };
+    let coerced = coerce(inputs);
+    if (!coerced) {
+      const coercion = getVariableValues(schema, definitions, inputs, { maxErrors: variableErrorsMax });
+      if (coercion.errors) return { errors: coercion.errors };
+      ({ coerced } = coercion);
+    }
+    const variables: Record<string, unknown> = { ...constants, ...coerced };
     for (const { variable, node, type } of perRequest) {
-      const value = valueFromAST(node, type, coercion.coerced);
+      const value = valueFromAST(node, type, coerced);
       if (value === undefined) return undefined;
       variables[variable] = value;
     }

@@ -26,14 +26,17 @@ export class Delivery {
   readonly json: string;
   /** Behind it; undefined where the field cannot be gone on with. */
   readonly place: Place | undefined;
+  /** Of the place, where there are several. */
+  readonly life: number | undefined;
   #payload: Buffer | undefined;
   #event: Buffer | undefined;
   /** The frame that was made last, and for which id: many clients count their operations from 1. */
   #frame: { readonly id: string; readonly bytes: Buffer } | undefined;
 
-  constructor(json: string, place: Place | undefined) {
+  constructor(json: string, place: Place | undefined, life?: number) {
     this.json = json;
     this.place = place;
+    this.life = life;
   }
 
   /** Writes it as a whole WebSocket frame: text, unmasked, in one piece. */

@@ -7,6 +7,7 @@
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { invalidArgument, isAppError } from '../core/errors';
 import { requireInteger } from '../core/input';
+import { lifeArgument } from '../../resolvers/subscription';
 
 /** As the field's argument takes it. */
 export type Place = string | number;
@@ -18,6 +19,8 @@ export interface Resumption {
   readonly placeOf: (payload: Readonly<Record<string, unknown>>) => Place | undefined;
   /** A Last-Event-ID as a place. Throws INVALID_ARGUMENT where it surely is none; the field itself judges the rest. */
   readonly read: (lastEventId: string) => Place;
+  /** In which life of what is followed the place is; whoever goes on by itself goes on in that one. Left out: there is one. */
+  readonly lifeOf?: (payload: Readonly<Record<string, unknown>>) => number | undefined;
   /** Whether the payload only says that history is done. Left out: the field has no such payload. */
   readonly isCaughtUp?: (payload: Readonly<Record<string, unknown>>) => boolean;
 }
@@ -45,6 +48,7 @@ export const resumableFields: Resumptions = {
       return requireInteger(lastEventIdName, version, { min: 0, max: Number.MAX_SAFE_INTEGER });
     },
     isCaughtUp,
+    lifeOf: ({ life }) => (typeof life === 'number' ? life : undefined),
   },
 };
 
@@ -57,12 +61,18 @@ export class Beginning {
   readonly override: Place | undefined;
   /** Whether `override` is what a caller sent. */
   readonly isGiven: boolean;
+  /** Of the override, where it is one of ours. */
+  readonly life: number | undefined;
   /** What it has begun after; undefined: now, or the field has not been asked yet. */
   place: Place | undefined;
 
-  constructor(override: Place | undefined, isGiven: boolean) {
+  constructor(
+    override: Place | undefined,
+    { isGiven, life }: { readonly isGiven: boolean; readonly life?: number | undefined },
+  ) {
     this.override = override;
     this.isGiven = isGiven;
+    this.life = life;
   }
 }
 
@@ -86,8 +96,8 @@ interface ResumableField {
 function heeding({ name, argument, subscribe }: ResumableField): Resolver {
   return async (root, given, context, info) => {
     if (!(root instanceof Beginning)) return subscribe(root, given, context, info);
-    const { override, isGiven } = root;
-    const args = override === undefined ? given : { ...given, [argument]: override };
+    const { override, isGiven, life } = root;
+    const args = override === undefined ? given : { ...given, [argument]: override, [lifeArgument]: life };
     const place: unknown = args[argument];
     if (typeof place === 'string' || typeof place === 'number') root.place = place;
     try {

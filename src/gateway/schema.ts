@@ -17,6 +17,7 @@ import {
 import type { DefinitionNode, GraphQLNamedType, GraphQLSchema, StringValueNode } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import type { NonEmptyArray } from 'type-graphql';
+import { resolveDirectly } from './direct-resolvers';
 import { typeNameOf } from './type-name';
 
 /** A class with type-graphql's decorators. */
@@ -49,6 +50,7 @@ export function buildGatewaySchema(options: SchemaOptions): GraphQLSchema {
     emitSchemaFile: false,
   });
   for (const type of Object.values(schema.getTypeMap())) if (isAbstractType(type)) type.resolveType = typeNameOf;
+  resolveDirectly(schema, options.resolvers);
   for (const definition of parse(options.sdl).definitions) describe(schema, definition);
   return schema;
 }

@@ -111,7 +111,9 @@ export class Subscriptions {
     const letGo = this.#count(caller.tenantId);
     try {
       const resumption = this.#resumptionOf(operation);
-      const beginning = new Beginning(readLastEventId(operation, resumption, lastEventId), lastEventId !== undefined);
+      const beginning = new Beginning(readLastEventId(operation, resumption, lastEventId), {
+        isGiven: lastEventId !== undefined,
+      });
       const source = await this.#begin(request, beginning);
       const opened = this.#add(request, beginning.place, letGo);
       this.#options.metrics.countOperation('subscription', operation.field, 'ok');
@@ -195,6 +197,7 @@ export class Subscriptions {
       request,
       share,
       place,
+      life: undefined,
       isCaughtUp: false,
       audience: undefined,
       outlet: subscriber.outlet,
@@ -236,12 +239,12 @@ export class Subscriptions {
   /** Goes on behind the last place that the subscription was given. */
   async #resume(opened: Opened): Promise<void> {
     if (!this.#open.has(opened)) return;
-    const { place, share, request, isCaughtUp } = opened;
+    const { place, life, share, request, isCaughtUp } = opened;
     const other = share.standing.get(place!);
     const isLive = isCaughtUp || !this.#resumptionOf(request.operation)?.isCaughtUp;
     if (other?.place === place && isLive) return other?.add(opened);
     try {
-      const source = await this.#begin(request, new Beginning(place, false));
+      const source = await this.#begin(request, new Beginning(place, { isGiven: false, life }));
       if (this.#open.has(opened)) this.#run(source, opened);
       else void Promise.resolve(source.return?.()).catch(() => undefined);
     } catch (error) {
@@ -284,8 +287,9 @@ export class Subscriptions {
   async #execute(payload: unknown, { request }: Opened): Promise<Delivery> {
     const { operation, contextValue, inputs, scene } = request;
     const json = resultJson(await operation.run(payload, contextValue, inputs), scene);
-    const place = this.#resumptionOf(operation)?.placeOf((payload ?? {}) as Readonly<Record<string, unknown>>);
-    return new Delivery(json, place);
+    const resumption = this.#resumptionOf(operation);
+    const given = (payload ?? {}) as Readonly<Record<string, unknown>>;
+    return new Delivery(json, resumption?.placeOf(given), resumption?.lifeOf?.(given));
   }
 
   /** Whatever a payload's JSON depends on is in the key; where the subscription began is not. */

@@ -1,13 +1,17 @@
 /**
- * What a tenant's cache holds, least recently used first out, bounded in entries, and in bytes together with the caches of all other
+ * What a tenant's cache holds, what was not used for long first out, bounded in entries, and in bytes together with the caches of all other
  * tenants of the process: past those the tenant that holds most gives way, so that one that floods pushes out its own.
  */
 import type { Entry, Revision } from '../../proto/store';
+import { BoundedMap } from '../core/bounded-map';
+
+/** An entry under the caller's key. */
+export type NamedEntry = Omit<Entry, 'key'> & { readonly key: string };
 
 /** What is known of a key as of a revision. */
 export interface Known {
   /** Undefined: there is no such key. */
-  readonly entry: Entry | undefined;
+  readonly entry: NamedEntry | undefined;
   /** Of the snapshot or the commit that it comes from. */
   readonly asOf: Revision;
   /** When the read was sent that brought it, in monotonic milliseconds: it is not older than that. */
@@ -59,15 +63,13 @@ export class CacheBudget {
 }
 
 export class CacheEntries {
-  readonly #known = new Map<string, Known>();
-  readonly #limits: CacheLimits;
+  readonly #known: BoundedMap<string, Known>;
   readonly #budget: CacheBudget;
-  #bytes = 0;
   #evictions = 0;
 
-  constructor(limits: CacheLimits, budget: CacheBudget) {
-    this.#limits = limits;
+  constructor({ entriesMax }: CacheLimits, budget: CacheBudget) {
     this.#budget = budget;
+    this.#known = new BoundedMap({ entriesMax, weigh, onEvict: () => void (this.#evictions += 1) });
   }
 
   get size(): number {
@@ -75,7 +77,7 @@ export class CacheEntries {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#known.weight;
   }
 
   /** Entries that went for want of room. */
@@ -83,65 +85,53 @@ export class CacheEntries {
     return this.#evictions;
   }
 
-  /** What is known, which becomes the one used last. */
-  get(id: string): Known | undefined {
-    const known = this.#known.get(id);
-    if (!known) return undefined;
-    // Moves it to the end: a Map's order is the order of use.
-    this.#known.delete(id);
-    this.#known.set(id, known);
-    return known;
+  /** What is known, which counts as used. */
+  get(key: string): Known | undefined {
+    return this.#known.get(key);
   }
 
   /** What is known, not used by that. */
-  peek(id: string): Known | undefined {
-    return this.#known.get(id);
+  peek(key: string): Known | undefined {
+    return this.#known.peek(key);
   }
 
   /** Keeps it, unless what is known already is newer. */
-  set(id: string, known: Known): void {
-    const old = this.#known.get(id);
+  set(key: string, known: Known): void {
+    const old = this.#known.peek(key);
     if (old && old.asOf > known.asOf) return;
-    this.delete(id);
     const { entry } = known;
     // A buffer is often a view of a whole message, which a small value would keep alive.
-    this.#known.set(id, entry ? { ...known, entry: { ...entry, value: Buffer.from(entry.value) } } : known);
-    this.#count(weigh(id, known));
-    while (this.#known.size > this.#limits.entriesMax) this.evict();
+    const own = entry ? { ...known, entry: { ...entry, value: Buffer.from(entry.value) } } : known;
+    this.#counting(() => this.#known.set(key, own));
     this.#budget.fit();
   }
 
   /** Whether there was something. */
-  delete(id: string): boolean {
-    const known = this.#known.get(id);
-    if (!known) return false;
-    this.#known.delete(id);
-    this.#count(-weigh(id, known));
-    return true;
+  delete(key: string): boolean {
+    return this.#counting(() => this.#known.delete(key));
   }
 
-  /** Forgets what was used longest ago; false where there is nothing. */
+  /** Forgets what was not used for long; false where there is nothing. */
   evict(): boolean {
-    const oldest = this.#known.keys().next();
-    if (oldest.done) return false;
-    this.#evictions += 1;
-    return this.delete(oldest.value);
+    return this.#counting(() => this.#known.evict());
   }
 
   /** Forgets everything; how many there were. */
   clear(): number {
     const { size } = this;
-    this.#known.clear();
-    this.#count(-this.#bytes);
+    this.#counting(() => this.#known.clear());
     return size;
   }
 
-  #count(bytes: number): void {
-    this.#bytes += bytes;
-    this.#budget.add(this, bytes);
+  /** Tells the budget what a change has come to. */
+  #counting<T>(change: () => T): T {
+    const before = this.bytes;
+    const done = change();
+    this.#budget.add(this, this.bytes - before);
+    return done;
   }
 }
 
-function weigh(id: string, { entry }: Known): number {
-  return slotBytes + id.length + (entry ? id.length + entry.value.length : 0);
+function weigh({ entry }: Known, key: string): number {
+  return slotBytes + key.length + (entry ? key.length + entry.value.length : 0);
 }

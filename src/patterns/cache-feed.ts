@@ -35,9 +35,8 @@ export class CacheFeed {
     this.#options = options;
   }
 
-  /** Whether what changes is heard of now. Being asked is a use: it begins where it has not. */
-  isAlive(): boolean {
-    const nowMs = this.#options.clock.monotonicMs();
+  /** Whether what changes is heard of, at that monotonic millisecond, which is now. Being asked is a use: it begins where it has not. */
+  isAlive(nowMs: number): boolean {
     this.#usedMs = nowMs;
     if (!this.#stop && nowMs >= this.#notBeforeMs) this.#begin();
     return this.#heardMs !== undefined && nowMs - this.#heardMs <= silenceMsMax;

@@ -18,12 +18,12 @@ import { requireCount, requireInteger, requireText } from '../core/input';
 import { families, familyRange, keyspace } from '../core/keyspace';
 import type { Written } from '../store/noticing-store';
 import { CacheBudget, CacheEntries } from './cache-entries';
-import type { CacheLimits, Known } from './cache-entries';
+import type { CacheLimits, Known, NamedEntry } from './cache-entries';
 import { CacheFeed } from './cache-feed';
 
 export interface CachedRead {
-  /** The entry as it is stored, under the caller's key; undefined: there is none. */
-  readonly entry: (Omit<Entry, 'key'> & { readonly key: string }) | undefined;
+  /** Undefined: there is none. */
+  readonly entry: NamedEntry | undefined;
   /** Whether it came from memory. */
   readonly isHit: boolean;
   readonly ageMs: number;
@@ -67,7 +67,16 @@ interface Expected {
 
 interface Reading extends Expected {
   readonly sinceMs: number;
-  readonly result: Promise<Entry | undefined>;
+  readonly result: Promise<NamedEntry | undefined>;
+}
+
+/** A call that memory does not answer. */
+interface Miss {
+  readonly key: string;
+  readonly stored: Buffer;
+  readonly ageMsMax: number;
+  readonly nowMs: number;
+  readonly isAlive: boolean;
 }
 
 /** A write through the cache that is under way. */
@@ -104,50 +113,49 @@ export class Cache {
       store,
       clock,
       range: familyRange('kv'),
-      onChange: ({ key, revision }) => this.#changed(key.toString('latin1'), revision),
+      onChange: ({ key, revision }) => this.#changed(keyspace.lastText(key), revision),
       onGap: () => this.#forget(),
     });
   }
 
-  /** The key, from memory where that is younger than `maxAgeMs` and the cache's own time to live. */
-  async get(key: string, maxAgeMs?: number): Promise<CachedRead> {
-    const stored = requireKey('key', key);
+  /** The key, from memory where that is younger than `maxAgeMs` and the cache's own time to live; a hit is answered at once. */
+  get(key: string, maxAgeMs?: number): CachedRead | Promise<CachedRead> {
     if (maxAgeMs !== undefined) requireInteger('maxAgeMs', maxAgeMs, { min: 0, max: Number.MAX_SAFE_INTEGER });
-    const id = stored.toString('latin1');
-    const isAlive = this.#feed.isAlive();
     const nowMs = this.#clock.monotonicMs();
     const ageMsMax = Math.min(maxAgeMs ?? Infinity, this.#limits.ttlMs);
-    const known = isAlive ? this.#fresh(id, ageMsMax) : undefined;
-    if (known) {
-      this.#hits += 1;
-      return { entry: named(key, known.entry), isHit: true, ageMs: Math.floor(nowMs - known.sinceMs) };
-    }
-    const running = isAlive ? this.#readings.get(id) : undefined;
+    const isAlive = this.#feed.isAlive(nowMs);
+    const known = isAlive ? this.#fresh(key, ageMsMax, nowMs) : undefined;
+    if (!known) return this.#readThrough({ key, stored: requireKey('key', key), ageMsMax, nowMs, isAlive });
+    this.#hits += 1;
+    return { entry: known.entry, isHit: true, ageMs: Math.floor(nowMs - known.sinceMs) };
+  }
+
+  async #readThrough({ key, stored, ageMsMax, nowMs, isAlive }: Miss): Promise<CachedRead> {
+    const running = isAlive ? this.#readings.get(key) : undefined;
     if (running && nowMs - running.sinceMs < ageMsMax) {
       this.#hits += 1;
       const entry = await running.result;
-      return { entry: named(key, entry), isHit: true, ageMs: Math.floor(this.#clock.monotonicMs() - running.sinceMs) };
+      return { entry, isHit: true, ageMs: Math.floor(this.#clock.monotonicMs() - running.sinceMs) };
     }
     this.#misses += 1;
-    return { entry: named(key, await this.#read(stored, id, isAlive)), isHit: false, ageMs: 0 };
+    return { entry: await this.#read(key, stored, isAlive), isHit: false, ageMs: 0 };
   }
 
   /** Runs a write of one key, and keeps what it has put there; where it put nothing, what was known of the key is dropped. */
   async writing<O>({ key, value }: CacheWrite, write: () => Promise<O>): Promise<O> {
-    const id = keyspace.kv(key).toString('latin1');
-    const isKept = this.#feed.isAlive();
-    const put: PutBy = { changedAt: 0, isKept, value, sinceMs: this.#clock.monotonicMs(), isDone: false };
-    this.#expect(id, put);
-    this.#puts.set(id, [...(this.#puts.get(id) ?? []), put]);
+    const sinceMs = this.#clock.monotonicMs();
+    const put: PutBy = { changedAt: 0, isKept: this.#feed.isAlive(sinceMs), value, sinceMs, isDone: false };
+    this.#expect(key, put);
+    this.#puts.set(key, [...(this.#puts.get(key) ?? []), put]);
     try {
       return await write();
     } finally {
-      this.#unexpect(id, put);
-      const others = this.#puts.get(id)!.filter((each) => each !== put);
-      if (others.length > 0) this.#puts.set(id, others);
-      else this.#puts.delete(id);
+      this.#unexpect(key, put);
+      const others = this.#puts.get(key)!.filter((each) => each !== put);
+      if (others.length > 0) this.#puts.set(key, others);
+      else this.#puts.delete(key);
       // Refused, a replay, or not known: what stands there is read when it is asked for.
-      if (!put.isDone && this.#drop(id)) this.#invalidations += 1;
+      if (!put.isDone && this.#drop(key)) this.#invalidations += 1;
     }
   }
 
@@ -155,24 +163,24 @@ export class Cache {
   noticed({ writes, revision }: Written): void {
     for (const write of writes) {
       if (write.key[0] !== families.kv.code) continue;
-      const id = write.key.toString('latin1');
-      this.#changed(id, revision);
+      const key = keyspace.lastText(write.key);
+      this.#changed(key, revision);
       if (write.kind !== 'put') continue;
       // Other writes of the key may be under way, also through the cache: this is the one that put these very bytes.
-      const put = this.#puts.get(id)?.find(({ value }) => value === write.value);
+      const put = this.#puts.get(key)?.find(({ value }) => value === write.value);
       // A mortal value would need the storage time of its commit: it is read when it is asked for.
       if (!put?.isKept || put.changedAt > revision || write.ttlMs !== undefined) continue;
       put.isDone = true;
-      const entry = { key: write.key, value: write.value, revision, expiresAtMs: 0 };
-      this.#entries.set(id, { entry, asOf: revision, sinceMs: put.sinceMs, endsMs: Infinity });
+      const entry = { key, value: write.value, revision, expiresAtMs: 0 };
+      this.#entries.set(key, { entry, asOf: revision, sinceMs: put.sinceMs, endsMs: Infinity });
     }
   }
 
   /** Drops what this gateway remembers of the keys; of how many there was something. */
   invalidate(keys: readonly string[]): number {
     requireCount('keys', keys, { min: 0, max: limits.getManyKeysMax });
-    const ids = keys.map((key, index) => requireKey(`keys[${index}]`, key).toString('latin1'));
-    const dropped = ids.filter((id) => this.#drop(id)).length;
+    for (const [index, key] of keys.entries()) requireKey(`keys[${index}]`, key);
+    const dropped = keys.filter((key) => this.#drop(key)).length;
     this.#invalidations += dropped;
     return dropped;
   }
@@ -199,59 +207,59 @@ export class Cache {
     };
   }
 
-  #fresh(id: string, ageMsMax: number): Known | undefined {
-    const known = this.#entries.get(id);
+  #fresh(key: string, ageMsMax: number, nowMs: number): Known | undefined {
+    const known = this.#entries.get(key);
     if (!known) return undefined;
-    const nowMs = this.#clock.monotonicMs();
     const { entry, sinceMs, endsMs } = known;
     // The feed shows where the storage clock has leapt ahead.
     const isOver = nowMs >= endsMs || (entry !== undefined && isExpired(entry, this.#feed.storageMs()));
     if (isOver || nowMs - sinceMs >= this.#limits.ttlMs) {
-      this.#entries.delete(id);
+      this.#entries.delete(key);
       return undefined;
     }
     return nowMs - sinceMs < ageMsMax ? known : undefined;
   }
 
-  #read(stored: Buffer, id: string, isAlive: boolean): Promise<Entry | undefined> {
+  #read(key: string, stored: Buffer, isAlive: boolean): Promise<NamedEntry | undefined> {
     const sinceMs = this.#clock.monotonicMs();
     const expected: Expected = { changedAt: 0, isKept: isAlive };
-    this.#expect(id, expected);
+    this.#expect(key, expected);
     const result = this.#store
       .read([{ start: stored }])
       .then(({ results, revision, nowMs }) => {
-        const entry = results[0]!.entries[0];
+        const found = results[0]!.entries[0];
+        const entry = found && { ...found, key };
         if (expected.isKept && revision >= expected.changedAt) {
           const endsMs = entry && entry.expiresAtMs > 0 ? sinceMs + entry.expiresAtMs - nowMs : Infinity;
-          this.#entries.set(id, { entry, asOf: revision, sinceMs, endsMs });
+          this.#entries.set(key, { entry, asOf: revision, sinceMs, endsMs });
         }
         return entry;
       })
       .finally(() => {
-        this.#unexpect(id, expected);
-        if (this.#readings.get(id) === reading) this.#readings.delete(id);
+        this.#unexpect(key, expected);
+        if (this.#readings.get(key) === reading) this.#readings.delete(key);
       });
     const reading: Reading = Object.assign(expected, { sinceMs, result });
-    if (isAlive) this.#readings.set(id, reading);
+    if (isAlive) this.#readings.set(key, reading);
     return result;
   }
 
   /** The key has changed at a revision: what is older goes, and what is under way may be. */
-  #changed(id: string, revision: Revision): void {
-    for (const expected of this.#expected.get(id) ?? []) expected.changedAt = Math.max(expected.changedAt, revision);
+  #changed(key: string, revision: Revision): void {
+    for (const expected of this.#expected.get(key) ?? []) expected.changedAt = Math.max(expected.changedAt, revision);
     // Whoever comes from now on must see the change, which a read that is under way may not.
-    this.#readings.delete(id);
-    const known = this.#entries.peek(id);
+    this.#readings.delete(key);
+    const known = this.#entries.peek(key);
     if (!known || known.asOf >= revision) return;
-    this.#entries.delete(id);
+    this.#entries.delete(key);
     this.#invalidations += 1;
   }
 
   /** Forgets a key, and what is under way for it. */
-  #drop(id: string): boolean {
-    for (const expected of this.#expected.get(id) ?? []) expected.isKept = false;
-    this.#readings.delete(id);
-    return this.#entries.delete(id);
+  #drop(key: string): boolean {
+    for (const expected of this.#expected.get(key) ?? []) expected.isKept = false;
+    this.#readings.delete(key);
+    return this.#entries.delete(key);
   }
 
   #forget(): number {
@@ -260,16 +268,16 @@ export class Cache {
     return this.#entries.clear();
   }
 
-  #expect(id: string, expected: Expected): void {
-    const all = this.#expected.get(id);
+  #expect(key: string, expected: Expected): void {
+    const all = this.#expected.get(key);
     if (all) all.add(expected);
-    else this.#expected.set(id, new Set([expected]));
+    else this.#expected.set(key, new Set([expected]));
   }
 
-  #unexpect(id: string, expected: Expected): void {
-    const all = this.#expected.get(id);
+  #unexpect(key: string, expected: Expected): void {
+    const all = this.#expected.get(key);
     all?.delete(expected);
-    if (all?.size === 0) this.#expected.delete(id);
+    if (all?.size === 0) this.#expected.delete(key);
   }
 }
 
@@ -277,10 +285,6 @@ function requireKey(field: string, key: string): Buffer {
   return keyspace.kv(requireText(field, key, { bytesMax: limits.keyBytesMax }));
 }
 
-function isExpired({ expiresAtMs }: Entry, storageMs: number): boolean {
+function isExpired({ expiresAtMs }: Pick<Entry, 'expiresAtMs'>, storageMs: number): boolean {
   return expiresAtMs > 0 && expiresAtMs <= storageMs;
-}
-
-function named(key: string, entry: Entry | undefined): CachedRead['entry'] {
-  return entry && { ...entry, key };
 }

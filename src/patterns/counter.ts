@@ -498,7 +498,7 @@ function decodeShard(value: Buffer): CounterShard {
 }
 
 function nameOf(headKey: Buffer): string {
-  return keyspace.lastPart(headKey).toString('utf8');
+  return keyspace.lastText(headKey);
 }
 
 /** The head with the shards of its generation. */

@@ -16,8 +16,11 @@ export interface Leadership {
 export interface LeaseRecord {
   readonly candidateId: string;
   readonly token: number;
+  /** Of a lease that `isFirst`: not earlier than this. */
   readonly acquiredAtMs: number;
   readonly leaseMs: number;
+  /** Written by the commit that begins the reign: the reign begins at that commit's time, which its decision does not know. */
+  readonly isFirst?: boolean | undefined;
   /** Chance by which a campaigner knows a reign as its own, also where the answer was lost. */
   readonly claim?: string | undefined;
 }
@@ -53,6 +56,11 @@ export interface ElectionState {
   readonly fence: FenceRecord | undefined;
 }
 
+/** When a reign began, where this is its lease and that the lease's end. */
+export function acquiredAtMsOf({ acquiredAtMs, leaseMs, isFirst }: LeaseRecord, leaseExpiresAtMs: number): number {
+  return isFirst === true ? Math.max(acquiredAtMs, leaseExpiresAtMs - leaseMs) : acquiredAtMs;
+}
+
 /** A reign begins where nobody leads; the sitting leader, too, is told that the place is taken. */
 export function decideCampaign(
   { lease, fence }: ElectionState,
@@ -63,7 +71,7 @@ export function decideCampaign(
   const token = (fence?.token ?? 0) + 1;
   // Reigns follow each other, also where this gateway's estimate of the storage clock is a little behind.
   const acquiredAtMs = Math.max(nowMs, fence?.issuedAtMs ?? 0);
-  const next = { candidateId, token, acquiredAtMs, leaseMs, ...(claim === undefined ? {} : { claim }) };
+  const next = { candidateId, token, acquiredAtMs, leaseMs, isFirst: true, ...(claim === undefined ? {} : { claim }) };
   return {
     verdict: { kind: 'leading', lease: next },
     next: { lease: next, fence: { token, issuedAtMs: acquiredAtMs } },
@@ -78,8 +86,11 @@ export function decideRenewal(
   if (!lease || lease.token !== fencingToken || lease.candidateId !== candidateId) {
     return { verdict: { kind: 'lost', lease } };
   }
-  const { acquiredAtMs, claim } = lease;
-  const next = { candidateId, token: fencingToken, acquiredAtMs, leaseMs, ...(claim === undefined ? {} : { claim }) };
+  const { claim, expiresAtMs, isFirst, acquiredAtMs } = lease;
+  // A lease that began in this very commit has the time of it still to come.
+  const began =
+    expiresAtMs === undefined ? { acquiredAtMs, isFirst } : { acquiredAtMs: acquiredAtMsOf(lease, expiresAtMs) };
+  const next = { candidateId, token: fencingToken, leaseMs, ...began, ...(claim === undefined ? {} : { claim }) };
   return { verdict: { kind: 'leading', lease: next }, next };
 }
 

@@ -21,7 +21,7 @@ import { rememberAsJson } from '../store/remember';
 import type { Remembered, Row, Settled, Transact, View } from '../store/transact';
 import { Campaigner } from './election-campaigner';
 import type { CampaignStatus, HeldUntil } from './election-campaigner';
-import { decideCampaign, decideRenewal, decideResignation } from './election-decisions';
+import { acquiredAtMsOf, decideCampaign, decideRenewal, decideResignation } from './election-decisions';
 import type {
   Campaign,
   CampaignVerdict,
@@ -275,13 +275,14 @@ function toElection(name: string, entry: Entry | undefined): Election {
 
 /** `at`: the commit that wrote the lease, where it was written in that. */
 function toLeadership(election: string, lease: Lease | LeaseRecord, at: Pick<Settled<unknown>, 'nowMs'>): Leadership {
-  const { candidateId, token, acquiredAtMs, leaseMs } = lease;
+  const { candidateId, token, leaseMs } = lease;
   const expiresAtMs = 'expiresAtMs' in lease ? lease.expiresAtMs : undefined;
+  const leaseExpiresAtMs = expiresAtMs ?? at.nowMs + leaseMs;
   return {
     election,
     candidateId,
     fencingToken: token,
-    acquiredAtMs,
-    leaseExpiresAtMs: expiresAtMs ?? at.nowMs + leaseMs,
+    acquiredAtMs: acquiredAtMsOf(lease, leaseExpiresAtMs),
+    leaseExpiresAtMs,
   };
 }

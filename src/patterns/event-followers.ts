@@ -13,6 +13,12 @@ import type { Event } from './event-record';
 /** Appends that one page looks at where a filter may leave most of them out. */
 const filteredPlacesMax = 1_000;
 
+export interface FollowStream {
+  readonly streamId: string;
+  readonly afterVersion?: number | undefined;
+  readonly life?: number | undefined;
+}
+
 export class EventFollowers {
   readonly #store: Store;
   readonly #logs: EventLogs;
@@ -22,15 +28,13 @@ export class EventFollowers {
     this.#logs = new EventLogs({ store, clock });
   }
 
-  follow(
-    streamId: string,
-    afterVersion: number | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<Delivery, void, void> {
+  /** `life`: the one in which whoever follows was before; undefined: it begins, in whatever life the stream is. */
+  follow({ streamId, afterVersion, life }: FollowStream, signal: AbortSignal): AsyncGenerator<Delivery, void, void> {
     requireStreamId('streamId', streamId);
     if (afterVersion !== undefined) requireVersionNumber('afterVersion', afterVersion);
     const begin = async (): Promise<Beginning | undefined> => {
       const { version, deletedThrough } = (await readHead(this.#store, streamId)) ?? noStream;
+      if (life !== undefined && life !== deletedThrough) return undefined;
       // It was deleted since: what was followed is over. 0 is the beginning of whatever life it is in.
       if (afterVersion !== undefined && afterVersion > 0 && afterVersion < deletedThrough) return undefined;
       return { place: Math.max(afterVersion ?? version, deletedThrough), life: deletedThrough };
@@ -57,11 +61,12 @@ export class EventFollowers {
   }
 
   #streamSource(streamId: string): LogSource {
-    const mark = (version: number, caughtUp: boolean): Delivery => ({
+    const mark: LogSource['mark'] = ({ next: version, life }, caughtUp) => ({
       event: undefined,
       cursor: versionCursor(version),
       caughtUp,
       version,
+      life,
     });
     return {
       name: JSON.stringify([streamId]),
@@ -70,15 +75,9 @@ export class EventFollowers {
         const query = { from, limit: logPageEventsMax, bytesMax: logPageBytesMax };
         const { head, events, more } = await readLiveEvents(this.#store, streamId, query);
         const next = events.at(-1)?.version ?? from;
-        const deliveries = events.map((event) => ({ ...mark(event.version, false), event }));
-        return {
-          deliveries,
-          next,
-          isEnd: !more,
-          told: next,
-          life: head.deletedThrough,
-          bytes: bytesOf(events),
-        };
+        const { deletedThrough: life } = head;
+        const deliveries = events.map((event) => ({ ...mark({ next: event.version, life }, false), event }));
+        return { deliveries, next, isEnd: !more, told: next, life, bytes: bytesOf(events) };
       },
       mark,
     };
@@ -87,11 +86,12 @@ export class EventFollowers {
   #allSource(filter: EventFilter): LogSource {
     const { types, streamPrefix } = filter;
     const isFiltered = types !== undefined || streamPrefix !== '';
-    const mark = (position: number, caughtUp: boolean): Delivery => ({
+    const mark: LogSource['mark'] = ({ next: position, life }, caughtUp) => ({
       event: undefined,
       cursor: positionCursor(position),
       caughtUp,
       version: undefined,
+      life,
     });
     return {
       name: JSON.stringify(['', streamPrefix, types && [...new Set(types)].sort()]),
@@ -104,7 +104,7 @@ export class EventFollowers {
           bytesMax: logPageBytesMax,
           placesMax: isFiltered ? filteredPlacesMax : logPageEventsMax,
         });
-        const deliveries = events.map((event) => ({ ...mark(event.position, false), event }));
+        const deliveries = events.map((event) => ({ ...mark({ next: event.position, life: 0 }, false), event }));
         const told = events.at(-1)?.position ?? after;
         return { deliveries, next: through, isEnd: !hasMore, told, life: 0, bytes: bytesOf(events) };
       },

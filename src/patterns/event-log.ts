@@ -24,6 +24,8 @@ export interface Delivery {
   readonly caughtUp: boolean;
   /** Of one stream's events: the version through which all was delivered. Undefined for those of all streams. */
   readonly version: number | undefined;
+  /** In which life of what is followed: whoever goes on behind it goes on in that one, or is at its end. */
+  readonly life: number;
 }
 
 /** What stands behind a place. */
@@ -47,8 +49,8 @@ export interface LogSource {
   /** What changes whenever the log grows. */
   readonly range: KeyRange;
   readonly read: (place: number) => Promise<ReadPage>;
-  /** A message without an event, at a place. */
-  readonly mark: (place: number, caughtUp: boolean) => Delivery;
+  /** A message without an event, at a place of a life. */
+  readonly mark: (place: Pick<Page, 'next' | 'life'>, caughtUp: boolean) => Delivery;
 }
 
 interface Page extends ReadPage {
@@ -214,7 +216,7 @@ class EventLog {
   mark(page: Page, caughtUp: boolean): Delivery {
     const marks = caughtUp ? this.#marks.caughtUp : this.#marks.moved;
     let mark = marks.get(page);
-    if (!mark) marks.set(page, (mark = this.#source.mark(page.next, caughtUp)));
+    if (!mark) marks.set(page, (mark = this.#source.mark(page, caughtUp)));
     return mark;
   }
 

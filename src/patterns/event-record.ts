@@ -178,7 +178,7 @@ export function toSnapshot(streamId: string, value: Buffer): Snapshot {
 
 /** The stream's id in the key of its head. */
 export function streamIdOf(headKey: Buffer): string {
-  return keyspace.lastPart(headKey).toString('utf8');
+  return keyspace.lastText(headKey);
 }
 
 function sized(text: string): Buffer[] {

@@ -22,6 +22,7 @@ import type { Transact, View } from '../store/transact';
 import { decideAppend, decideDelete, decideSnapshot } from './event-decisions';
 import type { AppendVerdict } from './event-decisions';
 import { EventFollowers } from './event-followers';
+import type { FollowStream } from './event-followers';
 import { requireAppend, requireSnapshot, requireStreamId, requireVersionNumber } from './event-input';
 import type { AppendEvents, DeleteEventStream, EventFilter, ParsedEvent, SaveSnapshot } from './event-input';
 import type { Delivery } from './event-log';
@@ -262,12 +263,8 @@ export class Events {
    * The stream's events behind a version (left out: from now on), each once, in order. Ends when the stream is deleted, or `signal`
    * aborts. Throws INVALID_ARGUMENT at once.
    */
-  follow(
-    streamId: string,
-    afterVersion: number | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<Delivery, void, void> {
-    return this.#followers.follow(streamId, afterVersion, signal);
+  follow(query: FollowStream, signal: AbortSignal): AsyncGenerator<Delivery, void, void> {
+    return this.#followers.follow(query, signal);
   }
 
   /** All events behind a cursor (left out: from now on) that the filter lets through. Ends when `signal` aborts. */

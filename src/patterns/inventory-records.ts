@@ -111,5 +111,5 @@ export function toMovement(sku: string, { key, value }: Entry): Movement {
 
 /** The sku in the key of an item. */
 export function skuOf(itemKey: Buffer): string {
-  return keyspace.lastPart(itemKey).toString('utf8');
+  return keyspace.lastText(itemKey);
 }

@@ -402,17 +402,18 @@ function requireDistinct(field: string, members: readonly { readonly key: Buffer
   const seen = new Set<string>();
   for (const { key } of members) {
     const id = key.toString('latin1');
-    if (seen.has(id)) throw invalidArgument(field, `name the key "${callerKey(key).slice(0, 60)}" twice`);
+    if (seen.has(id)) throw invalidArgument(field, `name the key "${keyspace.lastText(key).slice(0, 60)}" twice`);
     seen.add(id);
   }
 }
 
-function callerKey(stored: Buffer): string {
-  return keyspace.lastPart(stored).toString('utf8');
-}
-
 function fromStored(entry: Entry): KvEntry {
-  return { key: callerKey(entry.key), value: entry.value, revision: entry.revision, expiresAtMs: entry.expiresAtMs };
+  return {
+    key: keyspace.lastText(entry.key),
+    value: entry.value,
+    revision: entry.revision,
+    expiresAtMs: entry.expiresAtMs,
+  };
 }
 
 /** The cursor of a scan behind an entry. */

@@ -59,7 +59,7 @@ export function decodeSession(value: Buffer): SessionRecord {
   if (value[0] !== format) throw new AppError('INTERNAL', `a session of format ${value[0]}, ${format} was expected`);
   const attributesAt = headerAt + value.readUInt32BE(1);
   const rest = JSON.parse(value.toString('utf8', headerAt, attributesAt)) as Omit<SessionRecord, 'attributes'>;
-  return { ...rest, attributes: value.toString('utf8', attributesAt) };
+  return Object.assign(rest, { attributes: value.toString('utf8', attributesAt) });
 }
 
 export const encodeHead = (head: SessionHead): Buffer => encodeRecord(format, head);

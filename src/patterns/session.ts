@@ -381,6 +381,7 @@ function markable(answer: Answer): unknown {
 }
 
 function toSession(place: SessionPlace, record: SessionRecord, revision: Revision): Session {
-  const { secretHash: _secretHash, ttlMs: _ttlMs, ...shown } = record;
-  return { ...shown, id: sessionId(place), number: place.number, revision };
+  const { userId, email, roles, attributes, createdAtMs, lastAccessedAtMs, expiresAtMs, absoluteExpiresAtMs } = record;
+  const times = { createdAtMs, lastAccessedAtMs, expiresAtMs, absoluteExpiresAtMs };
+  return { id: sessionId(place), number: place.number, revision, userId, email, roles, attributes, ...times };
 }

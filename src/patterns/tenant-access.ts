@@ -41,6 +41,8 @@ export interface Claim {
 
 interface Kept<T> {
   readonly value: Promise<T>;
+  /** Undefined: it is still being read. */
+  settled: T | undefined;
   readonly sinceMs: number;
 }
 
@@ -110,9 +112,11 @@ export class TenantAccess {
     };
   }
 
-  /** What the tenant may store; undefined: any amount. */
-  async quotaOf(tenantId: string): Promise<Quota | undefined> {
-    return (await this.life(tenantId)).quota;
+  /** What the tenant may store; undefined: any amount. At once where that is known. */
+  quotaOf(tenantId: string): Quota | undefined | Promise<Quota | undefined> {
+    const kept = this.#lives.get(tenantId);
+    if (kept?.settled && this.#isFresh(kept)) return kept.settled.quota;
+    return this.life(tenantId).then(({ quota }) => quota);
   }
 
   /** What was known of a tenant is not true any more. */
@@ -170,7 +174,7 @@ export class TenantAccess {
     this.#changedAt.set(name, revision);
     if (this.#changedAt.size > changesKeptMax) this.#changedAt.delete(this.#changedAt.keys().next().value!);
     if (key[0] === families.apiKey.code) this.#keys.clear();
-    else this.#lives.delete(keyspace.lastPart(key).toString('utf8'));
+    else this.#lives.delete(keyspace.lastText(key));
     // Who was let in by a newer state than this change is not concerned: it is the one that let them in.
     for (const hold of [...(this.#holds.get(name) ?? [])]) if (hold.rows.get(name)! < revision) this.#end(hold);
   }
@@ -198,16 +202,23 @@ export class TenantAccess {
   #kept<T>(known: Map<string, Kept<T>>, name: string, read: () => Promise<T>): Promise<T> {
     const nowMs = this.#clock.monotonicMs();
     const kept = known.get(name);
-    if (kept && nowMs - kept.sinceMs < keepMs) return kept.value;
+    if (kept && this.#isFresh(kept)) return kept.value;
     const value = read();
-    const fresh = { value, sinceMs: nowMs };
+    const fresh: Kept<T> = { value, sinceMs: nowMs, settled: undefined };
     known.delete(name);
     known.set(name, fresh);
     if (known.size > keptMax) known.delete(known.keys().next().value!);
-    value.catch(() => {
-      if (known.get(name) === fresh) known.delete(name);
-    });
+    value.then(
+      (settled) => (fresh.settled = settled),
+      () => {
+        if (known.get(name) === fresh) known.delete(name);
+      },
+    );
     return value;
+  }
+
+  #isFresh({ sinceMs }: Kept<unknown>): boolean {
+    return this.#clock.monotonicMs() - sinceMs < keepMs;
   }
 
   async #readLife(tenantId: string): Promise<TenantLife> {

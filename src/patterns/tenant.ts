@@ -116,7 +116,7 @@ export class Tenants {
     const { results } = await this.#store.read([{ start, end: range.end, limit: first }]);
     const { entries, more } = results[0]!;
     const tenants = entries.map(({ key, value }) => ({
-      tenantId: keyspace.lastPart(key).toString('utf8'),
+      tenantId: keyspace.lastText(key),
       ...decode<TenantRecord>(value),
     }));
     return { tenants, hasMore: more };

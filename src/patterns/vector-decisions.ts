@@ -18,7 +18,9 @@ export interface VectorHead {
 }
 
 export type CreateIndexOutcome =
-  { readonly kind: 'created'; readonly createdAtMs: number } | { readonly kind: 'exists' };
+  | { readonly kind: 'created'; readonly createdAtMs: number }
+  /** With what it was made with. */
+  | ({ readonly kind: 'exists' } & VectorSettings);
 
 /** Nothing was written: there is no such index, or its vectors have another number of dimensions. */
 export type VectorRefusal =
@@ -54,7 +56,10 @@ export function decideCreateIndex(
   command: { readonly settings: VectorSettings; readonly generation: number; readonly count: number },
   nowMs: number,
 ): { readonly outcome: CreateIndexOutcome; readonly next?: VectorHead } {
-  if (head.index) return { outcome: { kind: 'exists' } };
+  if (head.index) {
+    const { dimensions, distance, isExact } = head.index;
+    return { outcome: { kind: 'exists', dimensions, distance, isExact } };
+  }
   const { settings, generation, count } = command;
   if (count >= limits.vectorIndexesMax) {
     const rule = `would be one more than the ${limits.vectorIndexesMax} vector indexes that a tenant may have`;

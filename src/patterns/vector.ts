@@ -81,7 +81,9 @@ export interface VectorMatches {
 }
 
 export type CreateVectorIndexOutcome =
-  { readonly kind: 'created'; readonly index: VectorIndex } | { readonly kind: 'exists' };
+  | { readonly kind: 'created'; readonly index: VectorIndex }
+  /** With what it was made with. */
+  | ({ readonly kind: 'exists' } & VectorSettings);
 
 export type InsertVectorsOutcome =
   | { readonly kind: 'inserted'; readonly inserted: number; readonly updated: number; readonly revision: Revision }
@@ -101,6 +103,8 @@ export interface VectorsDependencies {
   readonly transact: Transact;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** What the marks of its commands begin with, so that those of another face are apart; default nothing. */
+  readonly face?: string;
 }
 
 /** An index as this process last saw it. Whatever is done with it checks that it is still so. */
@@ -125,11 +129,13 @@ export class Vectors {
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #sweep: VectorSweep;
+  readonly #face: string;
   readonly #writer: number;
   readonly #known = new Map<string, KnownIndex>();
   #hasLooked = false;
 
-  constructor({ store, transact, clock, ids }: VectorsDependencies) {
+  constructor({ store, transact, clock, ids, face = '' }: VectorsDependencies) {
+    this.#face = face;
     this.#store = store;
     this.#transact = transact;
     this.#clock = clock;
@@ -224,7 +230,7 @@ export class Vectors {
         }
         return decided;
       },
-      remembered: rememberAsJson({ mutation: 'vectorCreateIndex', input, defaults: createDefaults }),
+      remembered: rememberAsJson({ mutation: `${this.#face}vectorCreateIndex`, input, defaults: createDefaults }),
     });
     if (outcome.kind === 'exists') return outcome;
     return { kind: 'created', index: { namespace, ...settings, size: 0, createdAtMs: outcome.createdAtMs } };
@@ -247,7 +253,7 @@ export class Vectors {
         view.put(countKey, encodeIndexCount(Math.max(0, count - 1)), { history: headHistory });
         return true;
       },
-      remembered: rememberAsJson({ mutation: 'vectorDropIndex', input }),
+      remembered: rememberAsJson({ mutation: `${this.#face}vectorDropIndex`, input }),
     });
     this.#known.delete(namespace);
     if (outcome) this.#sweep.look(owner, namespace);
@@ -259,7 +265,7 @@ export class Vectors {
     const vectors = requireNewVectors(input);
     await this.#lookOnce();
     const dimensions = vectors.map(({ vector }) => vector.length);
-    const remembered = rememberAsJson<InsertOutcome>({ mutation: 'vectorInsert', input });
+    const remembered = rememberAsJson<InsertOutcome>({ mutation: `${this.#face}vectorInsert`, input });
     const settled = await this.#untilCurrent(input.namespace, (known) =>
       this.#write<InsertOutcome>({
         namespace: input.namespace,
@@ -282,7 +288,7 @@ export class Vectors {
     const { namespace, id } = input;
     requireNamespace('input.namespace', namespace);
     requireVectorId('input.id', id);
-    const remembered = rememberAsJson<boolean>({ mutation: 'vectorDelete', input });
+    const remembered = rememberAsJson<boolean>({ mutation: `${this.#face}vectorDelete`, input });
     const { outcome } = await this.#untilCurrent(namespace, (known) =>
       this.#write<boolean>({
         namespace,

@@ -155,8 +155,9 @@ class Batch {
       for (const key of keys) this.#keys.set(key.toString('latin1'), key);
       for (const key of bareKeys) this.#bare.add(key.toString('latin1'));
       for (const key of fresh) {
-        this.#keys.set(key.toString('latin1'), key);
-        this.#state.set(key.toString('latin1'), undefined);
+        const id = key.toString('latin1');
+        this.#keys.set(id, key);
+        this.#state.set(id, undefined);
       }
     }
     for (const { covered } of jobs) if (covered) this.#cover(covered);

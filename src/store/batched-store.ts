@@ -3,7 +3,6 @@
  * one commit, up to the limits of a call. Callers see no difference: each has its own results and outcomes, in order,
  * and where a call is refused because of one member, the others are asked again without it. Nothing is cached.
  */
-import DataLoader from 'dataloader';
 import { storeLimits } from '../../proto/limits';
 import type {
   CommitOptions,
@@ -28,35 +27,33 @@ const weightMax = storeLimits.messageBytesMax / 2;
 /** What a point read is taken to bring; values that are larger only make the answer larger. */
 const pointBytes = 1_024;
 
-type Loader<Member, Answer> = DataLoader<readonly Member[], Answer>;
-const consistencies: readonly ReadConsistency[] = ['linearizable', 'lease', 'stale'];
-
 /** `store`, with the calls of one turn put together. Closing it closes the store. */
 export class BatchedStore implements Store {
   readonly #store: Store;
-  readonly #reads: ReadonlyMap<ReadConsistency, Loader<KeyRange, ReadResult>>;
-  readonly #commits: Loader<Transaction, readonly CommitOutcome[]>;
-  /** Calls that are gathered, or under way. */
-  readonly #waiting = new Set<Promise<unknown>>();
+  readonly #reads: Readonly<Record<ReadConsistency, Gatherer<KeyRange, ReadResult>>>;
+  readonly #commits: Gatherer<Transaction, readonly CommitOutcome[]>;
   #closed: Promise<void> | undefined;
 
   constructor(store: Store) {
     this.#store = store;
-    this.#reads = new Map(
-      consistencies.map((consistency) => {
-        const read = (ranges: readonly KeyRange[]): Promise<ReadResult> => store.read(ranges, { consistency });
-        const limits = { countMax: storeLimits.readRangesMax, weigh: weighRange };
-        return [
-          consistency,
-          makeLoader(limits, read, (result, from, to) => ({ ...result, results: result.results.slice(from, to) })),
-        ];
-      }),
-    );
-    this.#commits = makeLoader(
-      { countMax: storeLimits.commitTransactionsMax, weigh: weighTransaction },
-      (transactions) => store.commit(transactions),
-      (outcomes, from, to) => outcomes.slice(from, to),
-    );
+    const gatherReads = (consistency: ReadConsistency): Gatherer<KeyRange, ReadResult> =>
+      new Gatherer({
+        countMax: storeLimits.readRangesMax,
+        weigh: weighRange,
+        send: (ranges) => store.read(ranges, { consistency }),
+        cut: (result, from, to) => ({ ...result, results: result.results.slice(from, to) }),
+      });
+    this.#reads = {
+      linearizable: gatherReads('linearizable'),
+      lease: gatherReads('lease'),
+      stale: gatherReads('stale'),
+    };
+    this.#commits = new Gatherer({
+      countMax: storeLimits.commitTransactionsMax,
+      weigh: weighTransaction,
+      send: (transactions) => store.commit(transactions),
+      cut: (outcomes, from, to) => outcomes.slice(from, to),
+    });
   }
 
   async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
@@ -64,19 +61,19 @@ export class BatchedStore implements Store {
     const { consistency = 'linearizable', signal } = options;
     // Who may give up goes alone: nobody else's read ends with it.
     if (signal) return this.#store.read(ranges, options);
-    return this.#wait(this.#reads.get(consistency)!.load(ranges));
+    return this.#reads[consistency].ask(ranges);
   }
 
   async commit(transactions: readonly Transaction[], options: CommitOptions = {}): Promise<readonly CommitOutcome[]> {
     this.#refuseIfClosed();
     if (options.signal) return this.#store.commit(transactions, options);
     try {
-      const outcomes = await this.#wait(this.#commits.load(transactions));
-      return outcomes.some(isTooLarge) ? await this.#wait(this.#oneByOne(transactions, outcomes)) : outcomes;
+      const outcomes = await this.#commits.ask(transactions);
+      return outcomes.some(isTooLarge) ? await this.#commits.holding(this.#oneByOne(transactions, outcomes)) : outcomes;
     } catch (error) {
       // Of a commit that changes nothing nothing can be unknown; another one of the same call was.
       if (isAppError(error, 'OUTCOME_UNKNOWN') && !transactions.some(hasEffect)) {
-        throw new AppError('UNAVAILABLE', error.message, { cause: error });
+        throw new AppError('UNAVAILABLE', 'storage did not answer in time: nothing was written', { cause: error });
       }
       throw error;
     }
@@ -113,17 +110,8 @@ export class BatchedStore implements Store {
 
   /** Calls of this turn are not on their way yet: they go first. */
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#waiting);
+    await Promise.all([...Object.values(this.#reads), this.#commits].map((each) => each.drained()));
     await this.#store.close();
-  }
-
-  async #wait<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    this.#waiting.add(answer);
-    try {
-      return await answer;
-    } finally {
-      this.#waiting.delete(answer);
-    }
   }
 
   #refuseIfClosed(): void {
@@ -131,66 +119,96 @@ export class BatchedStore implements Store {
   }
 }
 
-interface CallLimits<Member> {
+interface GathererOptions<Member, Answer> {
+  /** Members of one call at most. */
   readonly countMax: number;
-  weigh(member: Member): number;
+  readonly weigh: (member: Member) => number;
+  readonly send: (members: readonly Member[]) => Promise<Answer>;
+  /** The part of an answer that belongs to the members [from, to). */
+  readonly cut: (answer: Answer, from: number, to: number) => Answer;
 }
 
-type Send<Member, Answer> = (members: readonly Member[]) => Promise<Answer>;
-/** The part of an answer that belongs to the members [from, to). */
-type Cut<Answer> = (answer: Answer, from: number, to: number) => Answer;
-
-function makeLoader<Member, Answer>(
-  limits: CallLimits<Member>,
-  send: Send<Member, Answer>,
-  cut: Cut<Answer>,
-): Loader<Member, Answer> {
-  const batch = async (calls: readonly (readonly Member[])[]): Promise<(Answer | Error)[]> => {
-    const groups = group(calls, limits);
-    const answers = await Promise.all(groups.map((each) => sendGroup(each, send, cut)));
-    return answers.flat();
-  };
-  // After what is ready in this turn has run, so that requests which arrived together are together here.
-  return new DataLoader(batch, { cache: false, batchScheduleFn: (run) => setImmediate(run) });
+/** A call that waits for its answer. */
+interface Asked<Member, Answer> {
+  readonly members: readonly Member[];
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: AppError) => void;
 }
 
-/** Cuts the calls of a turn, in order, into groups that keep the limits; a call that breaks one by itself stands alone. */
-function group<Member>(calls: readonly (readonly Member[])[], limits: CallLimits<Member>): (readonly Member[])[][] {
-  const groups: (readonly Member[])[][] = [];
-  let count = Infinity;
-  let weight = 0;
-  for (const call of calls) {
-    let callWeight = 0;
-    for (const member of call) callWeight += limits.weigh(member);
-    if (count + call.length > limits.countMax || weight + callWeight > weightMax) {
-      groups.push([]);
-      count = 0;
-      weight = 0;
-    }
-    groups.at(-1)!.push(call);
-    count += call.length;
-    weight += callWeight;
+/** Gathers the calls of one turn. */
+class Gatherer<Member, Answer> {
+  readonly #options: GathererOptions<Member, Answer>;
+  #asked: Asked<Member, Answer>[] = [];
+  /** What is under way; never rejects. */
+  readonly #sending = new Set<Promise<unknown>>();
+
+  constructor(options: GathererOptions<Member, Answer>) {
+    this.#options = options;
   }
-  return groups;
-}
 
-async function sendGroup<Member, Answer>(
-  calls: readonly (readonly Member[])[],
-  send: Send<Member, Answer>,
-  cut: Cut<Answer>,
-): Promise<(Answer | Error)[]> {
-  const only = calls.length === 1 ? calls[0] : undefined;
-  try {
-    const answer = await send(only ?? calls.flat());
-    if (only) return [answer];
-    let to = 0;
-    return calls.map((call) => cut(answer, to, (to += call.length)));
-  } catch (error) {
-    const failure = toAppError(error);
-    // A refusal is of one member, and nothing was done for any: each is asked alone. Other failures are of all.
-    if (only || failure.code !== 'INVALID_ARGUMENT') return calls.map(() => failure);
-    const answers = await Promise.all(calls.map((call) => sendGroup([call], send, cut)));
-    return answers.flat();
+  ask(members: readonly Member[]): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      // After what is ready in this turn has run, so that requests which arrived together are together here.
+      if (this.#asked.length === 0) setImmediate(() => this.#flush());
+      this.#asked.push({ members, resolve, reject });
+    });
+  }
+
+  /** `running`, which counts as under way until it ends. */
+  holding<T>(running: Promise<T>): Promise<T> {
+    const ended = running.catch(() => undefined).finally(() => this.#sending.delete(ended));
+    this.#sending.add(ended);
+    return running;
+  }
+
+  /** Sends what is gathered; resolves when nothing is under way. */
+  async drained(): Promise<void> {
+    this.#flush();
+    while (this.#sending.size > 0) await Promise.all(this.#sending);
+  }
+
+  #flush(): void {
+    const asked = this.#asked;
+    this.#asked = [];
+    for (const group of this.#groups(asked)) void this.holding(this.#send(group));
+  }
+
+  /** Cuts the calls of a turn, in order, into groups that keep the limits; a call that breaks one by itself stands alone. */
+  #groups(asked: readonly Asked<Member, Answer>[]): Asked<Member, Answer>[][] {
+    const { countMax, weigh } = this.#options;
+    const groups: Asked<Member, Answer>[][] = [];
+    let count = Infinity;
+    let weight = 0;
+    for (const one of asked) {
+      let ownWeight = 0;
+      for (const member of one.members) ownWeight += weigh(member);
+      if (count + one.members.length > countMax || weight + ownWeight > weightMax) {
+        groups.push([]);
+        count = 0;
+        weight = 0;
+      }
+      groups.at(-1)!.push(one);
+      count += one.members.length;
+      weight += ownWeight;
+    }
+    return groups;
+  }
+
+  /** Sends a group as one call, and gives each its part. Never rejects. */
+  async #send(group: readonly Asked<Member, Answer>[]): Promise<void> {
+    const { send, cut } = this.#options;
+    const only = group.length === 1 ? group[0] : undefined;
+    try {
+      if (only) return only.resolve(await send(only.members));
+      const answer = await send(group.flatMap(({ members }) => members));
+      let to = 0;
+      for (const { members, resolve } of group) resolve(cut(answer, to, (to += members.length)));
+    } catch (error) {
+      const failure = toAppError(error);
+      // A refusal is of one member, and nothing was done for any: each is asked alone. Other failures are of all.
+      if (only || failure.code !== 'INVALID_ARGUMENT') for (const { reject } of group) reject(failure);
+      else await Promise.all(group.map((one) => this.#send([one])));
+    }
   }
 }
 

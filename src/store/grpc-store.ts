@@ -2,7 +2,7 @@
  * The Store that lives in another process, over one long gRPC stream. Operations of one turn of the event loop travel in
  * one message. When the stream breaks, a new one is made (backoff with jitter), and what was not answered is sent again:
  * reads as they are, commits under the attempt id that they had, by which storage knows them, so that they are applied
- * once. Every operation ends within its deadline: UNAVAILABLE only where surely nothing was written (never sent, or
+ * once; so is a commit of which storage says that it does not know its fate. Every operation ends within its deadline: UNAVAILABLE only where surely nothing was written (never sent, or
  * refused by storage at the first try), OUTCOME_UNKNOWN for a commit that was sent and stayed unanswered,
  * DEADLINE_EXCEEDED for a read. Watches go on after the last revision that they gave, without hole or double.
  */
@@ -60,6 +60,8 @@ export type StateListener = (isReady: boolean, reason: string | undefined) => vo
 const reconnectBackoff = { baseMs: 50, capMs: 1_000 } as const;
 /** Attempt ids are remembered for 60 s: later, a commit is not sent again. */
 const resendMsMax = 55_000;
+/** After an answer that says that a commit's fate is not known. */
+const askAgainMs = 100;
 const attemptIdBytes = 16;
 const attemptCounterBytes = 6;
 
@@ -94,6 +96,7 @@ export class GrpcStore implements Store {
       countMax: options.operationsWaitingMax ?? 16_384,
       bytesMax: options.bytesWaitingMax ?? 134_217_728,
       onLate: (operation) => this.#onLate(operation),
+      onUnknown: (operation) => void options.clock.after(askAgainMs, () => this.#askAgain(operation)),
     });
     // Every watch listens to it.
     setMaxListeners(0, this.#closing.signal);
@@ -225,8 +228,16 @@ export class GrpcStore implements Store {
     }
   }
 
+  /** On the same connection, unless it broke meanwhile: then the next one brings it anyway. */
+  #askAgain(operation: PendingOperation): void {
+    if (operation.isSettled || operation.isOut) return;
+    this.#outbox.push(operation);
+    this.#scheduleFlush();
+  }
+
   #onLate(operation: PendingOperation): void {
-    const { body, isOut, firstSentMs } = operation;
+    const { body, isOut, firstSentMs, doubt } = operation;
+    if (doubt) return this.#pending.giveUp(operation, doubt);
     const why = isOut
       ? new AppError('DEADLINE_EXCEEDED', `storage did not answer the ${body.kind} within ${this.#deadlineMs} ms`)
       : new AppError('UNAVAILABLE', `storage could not be reached within ${this.#deadlineMs} ms: ${this.#reason}`);

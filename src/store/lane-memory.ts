@@ -1,9 +1,10 @@
 /**
  * The last state known of recently written records, so that a hot lane needs no read before it decides. Never a source
  * of truth: whatever is decided on it is checked, or confirmed, by the store at the revision kept here. Bounded in
- * bytes, least recently used first out; shared by the lanes of all tenants of a process.
+ * bytes, what was not used for long first out; shared by the lanes of all tenants of a process.
  */
 import type { Entry, Revision } from '../../proto/store';
+import { BoundedMap } from '../core/bounded-map';
 
 /** What is known of a key: its entry, or that it is absent. */
 export interface KnownState {
@@ -27,55 +28,36 @@ const slotBytes = 200;
 const valueBytesMax = 65_536;
 
 export class LaneMemory {
-  readonly #states = new Map<string, Kept>();
-  readonly #bytesMax: number;
-  #bytes = 0;
+  readonly #states: BoundedMap<string, Kept>;
 
   constructor(bytesMax = 32 * 1_048_576) {
-    this.#bytesMax = bytesMax;
+    const weigh = ({ value }: Kept, id: string): number => slotBytes + id.length + (value?.length ?? 0);
+    this.#states = new BoundedMap({ weightMax: bytesMax, weigh });
   }
 
   /** `key`: as the entry is to name it. */
   get(id: string, key: Buffer): KnownState | undefined {
     const kept = this.#states.get(id);
     if (!kept) return undefined;
-    // Moves it to the end: a Map's order is the order of use.
-    this.#states.delete(id);
-    this.#states.set(id, kept);
     const { value, revision, expiresAtMs, asOf } = kept;
     if (value === undefined) return { entry: undefined, asOf };
     return { entry: { key, value: Buffer.from(value, 'latin1'), revision, expiresAtMs }, asOf };
   }
 
   set(id: string, { entry, asOf }: KnownState): void {
-    const old = this.#states.get(id);
+    const old = this.#states.peek(id);
     if (old && old.asOf > asOf) return;
-    this.drop(id);
-    if (entry && entry.value.length > valueBytesMax) return;
+    if (entry && entry.value.length > valueBytesMax) return this.drop(id);
     const { revision = 0, expiresAtMs = 0 } = entry ?? {};
-    const kept: Kept = { value: entry?.value.toString('latin1'), revision, expiresAtMs, asOf };
-    this.#states.set(id, kept);
-    this.#bytes += sizeOf(id, kept);
-    for (const [oldest] of this.#states) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.drop(oldest);
-    }
+    this.#states.set(id, { value: entry?.value.toString('latin1'), revision, expiresAtMs, asOf });
   }
 
   /** Other data than before: nothing of the old is true. */
   clear(): void {
     this.#states.clear();
-    this.#bytes = 0;
   }
 
   drop(id: string): void {
-    const kept = this.#states.get(id);
-    if (!kept) return;
     this.#states.delete(id);
-    this.#bytes -= sizeOf(id, kept);
   }
-}
-
-function sizeOf(id: string, { value }: Kept): number {
-  return slotBytes + id.length + (value?.length ?? 0);
 }

@@ -24,6 +24,8 @@ export interface PendingOperation {
   /** Sent on a connection that broke, or given up after being sent: it may have been done. */
   isAmbiguous: boolean;
   isSettled: boolean;
+  /** What storage said where it did not know the fate of it. */
+  doubt: AppError | undefined;
   readonly resolve: (body: ReplyBody) => void;
   readonly reject: (error: AppError) => void;
 }
@@ -36,6 +38,8 @@ export interface PendingOptions {
   readonly bytesMax: number;
   /** Called for an operation that ran out of time, before it is settled. */
   readonly onLate: (operation: PendingOperation) => void;
+  /** Called for an operation whose fate storage does not know: it is to be asked again, a little later. */
+  readonly onUnknown: (operation: PendingOperation) => void;
 }
 
 /** Failures of an answer that say nothing about an earlier try of the same operation. */
@@ -88,6 +92,7 @@ export class PendingOperations {
       isOut: false,
       isAmbiguous: false,
       isSettled: false,
+      doubt: undefined,
       resolve,
       reject,
     };
@@ -107,11 +112,13 @@ export class PendingOperations {
       if (!operation.isAmbiguous) operation.firstSentMs = undefined;
       return;
     }
-    if (operation.hasEffect && isUnknown(body)) {
-      // Storage itself lost the commit's fate and is about to restart: it is asked again on the next connection.
+    const unknown = operation.hasEffect ? unknownOf(body) : undefined;
+    if (unknown) {
+      // Storage is about to restart, or still finds it out: it is asked again under the attempt ids that it knows it by.
       operation.isAmbiguous = true;
       operation.isOut = false;
-      return;
+      operation.doubt = unknown;
+      return this.#options.onUnknown(operation);
     }
     const doubt = operation.isAmbiguous && operation.hasEffect ? doubtOf(body) : undefined;
     if (doubt) this.reject(operation, unknownOutcome(doubt));
@@ -188,15 +195,15 @@ function doubtOf(body: ReplyBody): AppError | undefined {
   return undefined;
 }
 
-function isUnknown(body: ReplyBody): boolean {
-  if (body.kind === 'failure') return body.error.code === 'OUTCOME_UNKNOWN';
-  return (
-    body.kind === 'commit' &&
-    body.outcomes.some((each) => each.kind === 'failed' && each.error.code === 'OUTCOME_UNKNOWN')
-  );
+/** What says in an answer that the fate of a commit is not known. */
+function unknownOf(body: ReplyBody): AppError | undefined {
+  const errors = body.kind === 'failure' ? [body.error] : [];
+  if (body.kind === 'commit') for (const each of body.outcomes) if (each.kind === 'failed') errors.push(each.error);
+  return errors.find(({ code }) => code === 'OUTCOME_UNKNOWN');
 }
 
 function unknownOutcome(cause: AppError): AppError {
+  if (cause.code === 'OUTCOME_UNKNOWN') return cause;
   return new AppError('OUTCOME_UNKNOWN', `it is not known whether the commit was applied: ${cause.message}`, { cause });
 }
 

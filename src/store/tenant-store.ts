@@ -33,7 +33,7 @@ export interface TenantStoreOptions {
   /** Rejects where the tenant is shut. */
   readonly life: () => Promise<ScopedLife>;
   /** What it may store, or undefined: any amount. Asked at every commit. */
-  readonly quota: () => Promise<Quota | undefined>;
+  readonly quota: () => Quota | undefined | Promise<Quota | undefined>;
   /** The life is over, or there is none. */
   readonly onOver: () => void;
 }
@@ -43,6 +43,8 @@ export class TenantStore implements Store {
   readonly #store: Store;
   readonly #options: TenantStoreOptions;
   #scoped: Promise<ScopedStore> | undefined;
+  /** The same, once it is there. */
+  #ready: ScopedStore | undefined;
 
   constructor(store: Store, options: TenantStoreOptions) {
     this.#store = store;
@@ -50,12 +52,13 @@ export class TenantStore implements Store {
   }
 
   async read(ranges: readonly KeyRange[], options?: ReadOptions): Promise<ReadResult> {
-    return (await this.#now()).read(ranges, options);
+    return (this.#ready ?? (await this.#now())).read(ranges, options);
   }
 
   async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
-    const scoped = await this.#now();
-    const quota = await this.#options.quota();
+    const scoped = this.#ready ?? (await this.#now());
+    const asked = this.#options.quota();
+    const quota = asked instanceof Promise ? await asked : asked;
     const limited = quota ? transactions.map((transaction) => ({ ...transaction, quota })) : transactions;
     return scoped.commit(limited, options);
   }
@@ -65,7 +68,7 @@ export class TenantStore implements Store {
   }
 
   async search(request: SearchRequest, options?: SearchOptions): Promise<SearchOutcome> {
-    return (await this.#now()).search(request, options);
+    return (this.#ready ?? (await this.#now())).search(request, options);
   }
 
   status(): Promise<StoreStatus> {
@@ -98,7 +101,8 @@ export class TenantStore implements Store {
         this.#options.onOver();
         return gate.refusal(found);
       };
-      return new ScopedStore(this.#store, scope, { ...gate, refusal });
+      this.#ready = new ScopedStore(this.#store, scope, { ...gate, refusal });
+      return this.#ready;
     } catch (error) {
       // The next call asks again.
       this.#scoped = undefined;

@@ -14,7 +14,7 @@ import { AppError } from '../core/errors';
 import type { FailureCode } from '../core/errors';
 import type { Ids } from '../core/ids';
 import { runBatch } from './batch';
-import type { BatchEnd, BatchReport, Covered, Job, Settled } from './batch';
+import type { BatchDependencies, BatchEnd, BatchReport, Covered, Job, Settled } from './batch';
 import { writeDirectly } from './direct-write';
 import type { DirectWrite, GuardMemory } from './direct-write';
 import type { LaneMemory } from './lane-memory';
@@ -67,8 +67,10 @@ const outageCodes: ReadonlySet<FailureCode> = new Set(['UNAVAILABLE', 'DEADLINE_
 
 export class Transact {
   readonly #options: TransactOptions;
-  readonly #time: StorageTime;
+  readonly #dependencies: BatchDependencies;
   readonly #lanes = new Lanes();
+  /** Lanes that start at the end of this turn. */
+  #scheduled: Lane[] = [];
   /** Rows of guards are kept where those of the lanes are. */
   readonly #guards: GuardMemory;
   #sequence = 0;
@@ -76,7 +78,8 @@ export class Transact {
 
   constructor(options: TransactOptions) {
     this.#options = options;
-    this.#time = new StorageTime(options.clock);
+    const time = new StorageTime(options.clock);
+    this.#dependencies = { ...options, time, report: options.report ?? (() => undefined) };
     const { memory, memoryScope } = options;
     const idOf = (key: Buffer): string => memoryScope + key.toString('latin1');
     this.#guards = {
@@ -165,10 +168,16 @@ export class Transact {
   #schedule(lane: Lane): void {
     if (lane.isBusy || lane.isScheduled) return;
     lane.isScheduled = true;
-    setImmediate(() => {
+    if (this.#scheduled.push(lane) === 1) setImmediate(() => this.#startScheduled());
+  }
+
+  #startScheduled(): void {
+    const lanes = this.#scheduled;
+    this.#scheduled = [];
+    for (const lane of lanes) {
       lane.isScheduled = false;
       this.#start(lane);
-    });
+    }
   }
 
   /** Starts what can go now. */
@@ -193,11 +202,10 @@ export class Transact {
     const lanes = lanesOf(batch);
     for (const each of lanes) each.isBusy = true;
     const jobs = batch.map(({ job }) => job);
-    const dependencies = { ...this.#options, time: this.#time, report: this.#options.report ?? (() => undefined) };
-    void runBatch(jobs, dependencies).then((end) => this.#finish(batch, lanes, end));
+    void runBatch(jobs, this.#dependencies).then((end) => this.#finish(batch, lanes, end));
   }
 
-  #finish(batch: readonly WaitingJob[], lanes: ReadonlySet<Lane>, { leftOver, failure }: BatchEnd): void {
+  #finish(batch: readonly WaitingJob[], lanes: Iterable<Lane>, { leftOver, failure }: BatchEnd): void {
     if (leftOver.length > 0) putBack(batch, new Set(leftOver));
     const outage = failure && outageCodes.has(failure.code) ? { through: this.#sequence, error: failure } : undefined;
     for (const lane of lanes) {
@@ -208,7 +216,8 @@ export class Transact {
   }
 }
 
-function lanesOf(waiting: readonly Waiting[]): ReadonlySet<Lane> {
+function lanesOf(waiting: readonly Waiting[]): Iterable<Lane> {
+  if (waiting.length === 1) return waiting[0]!.lanes;
   const lanes = new Set<Lane>();
   for (const each of waiting) for (const lane of each.lanes) lanes.add(lane);
   return lanes;

@@ -5,7 +5,6 @@ import type { Store } from '../../proto/store';
 import { toStatus } from '../../proto/wire-failure';
 import { AppError, toAppError } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
-import { requirePortable } from '../portable';
 import type { Portable } from '../portable';
 import type { BackupPart } from './backup-parts';
 import { exportData } from './export-data';
@@ -14,7 +13,7 @@ import type { Imported } from './import-data';
 import { decodePart, encodePart } from './part-message';
 
 export interface BackupCallsOptions {
-  readonly store: Store & Partial<Portable>;
+  readonly store: Store & Portable;
   readonly ids: Ids;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
@@ -40,8 +39,7 @@ async function importServed(
   call: ServerReadableStream<Buffer, Buffer>,
   { store, stopping }: BackupCallsOptions,
 ): Promise<Imported> {
-  const { engine } = await store.status();
-  return importData(requirePortable(store, engine), received(call, stopping), { isAlone: false });
+  return importData(store, received(call, stopping), { isAlone: false });
 }
 
 async function serveExport(
@@ -50,9 +48,7 @@ async function serveExport(
 ): Promise<void> {
   try {
     const { tenantId } = exportRequestCodec.decode(call.request);
-    const { engine } = await store.status();
-    const portable = requirePortable(store, engine);
-    for await (const part of exportData(portable, { tenantId: tenantId ?? undefined }, ids)) {
+    for await (const part of exportData(store, { tenantId: tenantId ?? undefined }, ids)) {
       if (stopping.aborted) throw new AppError('UNAVAILABLE', 'storage is stopping');
       if (call.cancelled) return;
       if (!call.write(encodePart(part))) await drained(call, stopping);

@@ -28,7 +28,7 @@ export async function* exportData(
   ids: Ids,
 ): AsyncGenerator<BackupPart, void, void> {
   const { storeId, engine } = await store.status();
-  const snapshot = store.snapshot();
+  const snapshot = await store.snapshot();
   try {
     const tenant = tenantId === undefined ? undefined : await tenantOf(snapshot, tenantId);
     const { revision, nowMs: clockMs } = snapshot;

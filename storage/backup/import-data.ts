@@ -79,7 +79,11 @@ async function openWholeImport(store: Store & Portable, head: BackupHead): Promi
   // The row and the floor in one commit, before anything else.
   const begun = { backupId: head.id, incarnation: 0 };
   const row = { key, value: encodeImport(begun), expiresAtMs: 0, history: importHistory };
-  await store.load({ rows: [row], marks: [], floor: await floorOf(store, head, head.clockMs) });
+  await store.load({
+    rows: [row],
+    marks: [],
+    floor: await floorOf(store, head, { clockMs: head.clockMs, isAll: true }),
+  });
   return {
     row: (each) => each,
     mark: (each) => each,

@@ -3,7 +3,7 @@ import type { Store, Transaction } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
 import { decodeRecord, encodeRecord } from '../../src/core/codec';
 import { families, keyspace, reservedScope } from '../../src/core/keyspace';
-import type { PortableMark, PortableRow } from '../portable';
+import type { LoadFloor, PortableMark, PortableRow } from '../portable';
 import type { BackupHead } from './backup-parts';
 
 /** What an import does with a backup of its kind. */
@@ -44,14 +44,14 @@ export function requireSame(value: Buffer, head: BackupHead): void {
 export async function floorOf(
   store: Store,
   { revision }: BackupHead,
-  clockMs: number | undefined,
-): Promise<{ revision: number; clockMs: number | undefined }> {
+  { clockMs, isAll }: Pick<LoadFloor, 'clockMs' | 'isAll'>,
+): Promise<LoadFloor> {
   const { revision: own } = await store.status();
   const least = revision + revisionsSkipped;
   const floor = own > least ? own : Math.max(own, revision) + revisionsSkipped;
   if (floor > Number.MAX_SAFE_INTEGER / 2)
     throw new AppError('INVALID_ARGUMENT', `the backup's revision ${revision} leaves no room for those to come`);
-  return { revision: floor, clockMs };
+  return { revision: floor, clockMs, isAll };
 }
 
 /** Commits; anything but a commit is a failure. */

@@ -35,7 +35,7 @@ export async function openTenantImport(
   const gateKey = reserved(keyspace.tenantGate(id));
   const standing = await look(store, id);
   const incarnation = lifeFor(standing, head, tenant);
-  await store.load({ rows: [], marks: [], floor: await floorOf(store, head, undefined) });
+  await store.load({ rows: [], marks: [], floor: await floorOf(store, head, { clockMs: undefined, isAll: false }) });
   const gateRevision = await commitOne(store, {
     checks: checksOf(id, standing),
     writes: [

@@ -185,7 +185,7 @@ export class Biller {
     return true;
   }
 
-  /** The first pages, of so many accounts as one writing takes. */
+  /** The first pages, of so many accounts as one writing takes: a list of its own, since more pages come while it is written. */
   #first(pages: readonly Page[]): readonly Page[] {
     const accounts = new Set<string>();
     const end = pages.findIndex(({ usage }) => {

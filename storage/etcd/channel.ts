@@ -266,13 +266,25 @@ export function toStoreError(thrown: unknown): AppError {
   if (!(thrown instanceof EtcdFailure)) return toAppError(thrown);
   const { code, message } = thrown;
   if (thrown.isAmbiguous) return unreachable(thrown);
-  if (code === status.RESOURCE_EXHAUSTED && message.includes('space'))
+  if (isFull(thrown))
     return new AppError('UNAVAILABLE', `etcd has no room left (${message}); nothing was written`, { cause: thrown });
   if (code === status.RESOURCE_EXHAUSTED)
     return new AppError('OVERLOADED', `etcd has more to do than it can: ${message}`, { cause: thrown });
+  if (isCompacted(thrown))
+    return new AppError('UNAVAILABLE', 'etcd was compacted while it was read: nothing was done', { cause: thrown });
   if (isRefusedUser(thrown))
     return new AppError('UNAVAILABLE', `etcd refuses this storage process: ${message}`, { cause: thrown });
   return new AppError('INTERNAL', `etcd refused a request: ${message}`, { cause: thrown });
+}
+
+/** Whether etcd says that it has no room. It may have applied what took the last of it all the same. */
+export function isFull(thrown: unknown): boolean {
+  return thrown instanceof EtcdFailure && thrown.code === status.RESOURCE_EXHAUSTED && thrown.message.includes('space');
+}
+
+/** Whether a read was of a revision that etcd no longer has. */
+export function isCompacted(thrown: unknown): boolean {
+  return thrown instanceof EtcdFailure && thrown.code === status.OUT_OF_RANGE;
 }
 
 /** It is over, or of before the users of etcd changed. */

@@ -5,8 +5,9 @@ import { isReadOnly } from '../judge';
 import type { Fate } from './delivery';
 import { judgeRows } from './judge-rows';
 import type { RowJudgement, StandingRows } from './judge-rows';
-import { nameOf } from './plan';
 import type { Tellings } from './tellings';
+import { lostRevision, readTraces } from './traces';
+import type { Trace } from './traces';
 import { fail } from './write-queue';
 import type { WaitingTransaction } from './write-queue';
 import { noScope, pauseMs, unknownOutcome } from './writer-parts';
@@ -35,45 +36,35 @@ export class Conclusions {
 
   /** The batch stands at a revision: those that were applied have their outcome. */
   written(members: readonly Member[], isApplied: readonly boolean[], revision: number, nowMs: number): void {
-    const applied: Buffer[] = [];
-    members.forEach((member, index) => {
-      const { waiting } = member;
-      if (!isApplied[index]) return;
-      if (waiting.kind === 'plan') return waiting.settle(true);
-      this.#remember(waiting, member, revision, nowMs);
-      const { attemptId } = waiting.transaction;
-      if (attemptId && member.plan.witness) applied.push(attemptId);
-    });
-    this.#given.tellings.add({ revision, nowMs, applied });
-    this.#options.onWritten(revision, nowMs);
-    members.forEach(({ waiting }, index) => {
-      if (!isApplied[index] || waiting.kind === 'plan') return;
-      const outcome: Committed = { kind: 'committed', revision, nowMs };
-      waiting.settle(outcome);
-    });
+    this.#tell(members, isApplied, revision, nowMs);
+    this.#written(members, isApplied, revision, nowMs);
   }
 
   /** The answer of a batch that stands was lost: its members say at its revision whether they were applied. */
   async learnFates(members: readonly Member[], revision: number, nowMs: number): Promise<void> {
     const { reader, transportClock } = this.#options;
     const { onUnknown, closing, putBack } = this.#given;
-    const witnesses = members.flatMap(({ plan }) => plan.witness ?? []);
-    let found: ReadonlySet<string> | undefined;
+    const withWitness = members.filter(({ plan }) => plan.witness !== undefined);
+    const witnesses = withWitness.map(({ plan }) => plan.witness!);
+    let found: readonly Trace[] | undefined;
     while (!found) {
       try {
-        const { responses } = await reader.raw(witnesses.map((key) => ({ key, revision })));
-        const there = responses.flatMap(({ kvs }) => kvs.filter((row) => row.modRevision === revision));
-        found = new Set(there.map((row) => nameOf(row.key)));
+        found = await readTraces(reader, witnesses, revision);
       } catch {
         onUnknown(members);
         if (closing.aborted) return this.unwritten(members, { kind: 'failed', error: unknownOutcome() });
         await transportClock.sleep(pauseMs, closing);
       }
     }
-    const isApplied = members.map(({ plan }) => plan.witness !== undefined && found.has(nameOf(plan.witness)));
-    this.written(members, isApplied, revision, nowMs);
+    const traces = new Map(withWitness.map((member, index) => [member, found[index]!]));
+    const lost = members.filter((member) => traces.get(member) === 'lost');
+    const isApplied = members.map((member) => traces.get(member) === 'applied');
+    for (const member of lost) this.#lose(member, nowMs);
+    this.#written(members, isApplied, revision, nowMs);
+    // Who begins again later looks at the rows itself, where some are lost.
+    if (lost.length === 0) this.#tell(members, isApplied, revision, nowMs);
     // The others were not: they are judged again.
-    putBack(members.filter((_, index) => !isApplied[index]));
+    putBack(members.filter((member, index) => !isApplied[index] && !lost.includes(member)));
   }
 
   unwritten(members: readonly Member[], fate: Extract<Fate, { kind: 'void' | 'failed' }>): void {
@@ -89,6 +80,8 @@ export class Conclusions {
     for (const entry of entries) this.#options.known.note(entry);
     if (outcome.kind !== 'committed' || isReadOnly(waiting.transaction)) return waiting.settle(outcome);
     if (waiting.refusal) return waiting.settle({ kind: 'failed', error: waiting.refusal });
+    // What was in the way before may be gone by now.
+    waiting.expired.clear();
     for (const [name, revision] of expired) waiting.expired.set(name, revision);
     waiting.tries += 1;
     if (waiting.tries < triesMax) return this.#given.putBack([member]);
@@ -100,6 +93,38 @@ export class Conclusions {
     const { layout, markKeepMs, marksPerScopeMax, marks } = this.#options;
     const marksOfScope = marks.of(transaction.scope ?? noScope);
     return judgeRows(transaction, standing, { layout, nowMs, markKeepMs, marksPerScopeMax, marksOfScope });
+  }
+
+  #written(members: readonly Member[], isApplied: readonly boolean[], revision: number, nowMs: number): void {
+    members.forEach((member, index) => {
+      const { waiting } = member;
+      if (!isApplied[index]) return;
+      if (waiting.kind === 'plan') return waiting.settle(true);
+      this.#remember(waiting, member, revision, nowMs);
+    });
+    this.#options.onWritten(revision, nowMs);
+    members.forEach(({ waiting }, index) => {
+      if (!isApplied[index] || waiting.kind === 'plan') return;
+      const outcome: Committed = { kind: 'committed', revision, nowMs };
+      waiting.settle(outcome);
+    });
+  }
+
+  /** Lets the next batch row say which attempts were applied. */
+  #tell(members: readonly Member[], isApplied: readonly boolean[], revision: number, nowMs: number): void {
+    const applied = members.flatMap(({ waiting, plan }, index) => {
+      if (!isApplied[index] || waiting.kind === 'plan' || !plan.witness) return [];
+      return waiting.transaction.attemptId ?? [];
+    });
+    this.#given.tellings.add({ revision, nowMs, applied });
+  }
+
+  /** Nobody will ever know what became of it. */
+  #lose({ waiting }: Member, nowMs: number): void {
+    if (waiting.kind === 'plan') return waiting.settle(undefined);
+    const { attemptId } = waiting.transaction;
+    if (attemptId) this.#options.attempts.add(attemptId, { revision: lostRevision, nowMs });
+    fail(waiting, unknownOutcome());
   }
 
   #remember({ transaction, billing }: WaitingTransaction, { plan }: Member, revision: number, nowMs: number): void {

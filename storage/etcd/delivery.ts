@@ -3,7 +3,7 @@
  * that was lost is found again (the row is ours, at a revision), or made sure never to come (the row is made by somebody else first).
  */
 import type { AppError } from '../../src/core/errors';
-import { EtcdFailure, toStoreError } from './channel';
+import { EtcdFailure, isFull, toStoreError } from './channel';
 import { batchNonce, encodeBatch, nonceBytes } from './layout';
 import type { BatchAttempt, BatchTelling } from './layout';
 import { getOp, isAbsent, isSince, methods, putOp } from './messages';
@@ -58,20 +58,22 @@ export class Delivery {
     return { key, nonce: ids.bytes(nonceBytes), nowMs };
   }
 
-  /** What must hold for any of it: nobody made its row, the process was not given up, nobody has the lock. */
+  /** What must hold for any of it: nobody made its row, the process was not given up, nobody has the lock, the bases are known. */
   guards(batch: Batch): Compare[] {
-    const { layout, registration } = this.#options;
-    return [isAbsent(batch.key), isSince(registration.row, registration.createRevision()), isAbsent(layout.lock)];
+    const { layout, registration, bases } = this.#options;
+    const isRegistered = isSince(registration.row, registration.createRevision());
+    return [isAbsent(batch.key), isRegistered, isAbsent(layout.lock), bases.guard()];
   }
 
   guardReads(batch: Batch): RequestOp[] {
     const { layout, registration } = this.#options;
-    return [getOp(batch.key), getOp(registration.row), getOp(layout.lock)];
+    return [batch.key, registration.row, layout.lock, layout.bases].map(getOp);
   }
 
-  areGuardsMet([batch, process, lock]: readonly RangeResponse[]): boolean {
-    const isRegistered = process!.kvs[0]?.createRevision === this.#options.registration.createRevision();
-    return batch!.kvs.length === 0 && isRegistered && lock!.kvs.length === 0;
+  areGuardsMet([batch, process, lock, known]: readonly RangeResponse[]): boolean {
+    const { registration, bases } = this.#options;
+    const isRegistered = process!.kvs[0]?.createRevision === registration.createRevision();
+    return batch!.kvs.length === 0 && isRegistered && lock!.kvs.length === 0 && bases.isKnown(known!.kvs[0]);
   }
 
   /** Sends it and finds out what became of it, however long that takes. */
@@ -98,10 +100,21 @@ export class Delivery {
       return { kind: 'answered', response: await this.#options.channel.once(methods.txn, request) };
     } catch (error) {
       const failure = error as EtcdFailure;
-      if (failure instanceof EtcdFailure && !failure.isAmbiguous)
+      if (isFull(failure)) {
+        const fate = await this.#findOf(batch, failure).catch(() => undefined);
+        if (fate) return fate;
+      } else if (failure instanceof EtcdFailure && !failure.isAmbiguous)
         return { kind: 'failed', error: toStoreError(failure) };
       return this.#resolve(members, batch, tellings);
     }
+  }
+
+  /** etcd applies what takes the last room, and says all the same that there is none. Nothing is on its way any more, so the row says which. */
+  async #findOf(batch: Batch, failure: EtcdFailure): Promise<Fate> {
+    const { responses } = await this.#options.reader.raw([{ key: batch.key }]);
+    const [found] = responses[0]!.kvs;
+    if (found && batchNonce(found.value).equals(batch.nonce)) return { kind: 'applied', revision: found.modRevision };
+    return { kind: 'failed', error: toStoreError(failure) };
   }
 
   /** Finds the batch row, or makes it in the place of the transaction that may still be on its way. */

@@ -27,20 +27,25 @@ import { AttemptTable } from '../attempt-table';
 import { defaultRetention } from '../engine';
 import type { RetentionOptions } from '../engine';
 import { isReadOnly } from '../judge';
-import { faultOf, validateCommit, validateRanges, validateSearch, validateWatch } from '../validate';
+import type { DataSnapshot, LoadStep, Portable } from '../portable';
+import { faultOf, validateCommit, validateLoad, validateRanges, validateSearch, validateWatch } from '../validate';
 import { scanSearch } from '../vectors/scan-search';
+import { RevisionBases } from './bases';
 import type { ChannelOptions } from './channel';
 import { EtcdChannel, toStoreError } from './channel';
+import { openEtcdSnapshot } from './etcd-snapshot';
 import type { FeedPage } from './feed';
 import { History } from './history';
 import { Biller } from './biller';
 import { decideClockState } from './clock-word';
 import type { ClockState } from './clock-word';
+import { Holds } from './holds';
 import { Quotas } from './quotas';
 import { Housekeeping } from './housekeeping';
 import { EtcdHub } from './hub';
 import { KnownRows } from './known-rows';
 import { Layout, decodeNumber, decodeProcess, encodeNumber } from './layout';
+import { Loader } from './loader';
 import { MarkCounts } from './mark-counts';
 import { Members } from './members';
 import type { KeyValue } from './messages';
@@ -48,6 +53,7 @@ import { changeMeta, decodeMeta, started } from './meta';
 import { loadPastBatches } from './past-batches';
 import { Processes, heartbeatMs } from './processes';
 import { EtcdReader } from './reader';
+import { ShownStore } from './shown-store';
 import { SharedTime } from './storage-time';
 import { Sweeper } from './sweeper';
 import { EtcdWriter } from './writer';
@@ -81,7 +87,7 @@ const lookEveryMs = 250;
 const skewSaidMax = 2 ** 31 - 1;
 
 /** Opens the store. Throws UNAVAILABLE where etcd does not answer or refuses, INTERNAL where the data is of a later format. */
-export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store & Portable> {
   const { etcd, transportClock = options.clock } = options;
   const channel = new EtcdChannel({ ...etcd, clock: transportClock });
   try {
@@ -108,15 +114,21 @@ interface Parts {
   readonly sweeper: Sweeper;
   readonly quotas: Quotas;
   readonly biller: Biller;
+  readonly bases: RevisionBases;
+  readonly holds: Holds;
+  readonly loader: Loader;
+  readonly markKeepMs: number;
   readonly hooks: { hub: EtcdHub | undefined };
   readonly end: (error: AppError) => void;
   readonly onClock: NonNullable<EtcdStoreOptions['onClock']>;
 }
 
-class EtcdStore implements Store {
+/** Speaks of etcd's own revisions: `shown-store.ts` stands before it. */
+class EtcdStore implements Store, Portable {
   readonly #parts: Parts;
   readonly #hub: EtcdHub;
   readonly #members: Members;
+  readonly #snapshots = new Set<DataSnapshot>();
   #cancelLook: CancelTimer | undefined;
   #cancelBeat: CancelTimer | undefined;
   #clockState: ClockState = 'right';
@@ -148,7 +160,7 @@ class EtcdStore implements Store {
   static async open(
     options: EtcdStoreOptions & { readonly transportClock: Clock },
     channel: EtcdChannel,
-  ): Promise<EtcdStore> {
+  ): Promise<Store & Portable> {
     const { clock, transportClock, ids, name, etcd } = options;
     const retention = { ...etcdRetention, ...options.retention };
     const layout = new Layout(etcd.prefix ?? 'norigate/');
@@ -165,9 +177,17 @@ class EtcdStore implements Store {
     await processes.begin();
     const known = new KnownRows();
     let nowMs = (): number => clock.nowMs();
-    const reader = new EtcdReader({ channel, layout, nowMs: () => nowMs(), onEntry: (entry) => known.note(entry) });
+    const bases = new RevisionBases(layout);
+    const reader = new EtcdReader({
+      channel,
+      layout,
+      bases,
+      nowMs: () => nowMs(),
+      onEntry: (entry) => known.note(entry),
+    });
     const control = await readControl(reader, layout);
     const attempts = new AttemptTable(retention.attemptKeepMs);
+    bases.begin();
     const floorMs = floorOf(control.rows, layout);
     const lateMs = Math.max(clock.nowMs(), floorMs) - retention.attemptKeepMs - bucketMs;
     const past = await loadPastBatches({
@@ -180,6 +200,7 @@ class EtcdStore implements Store {
     nowMs = () => time.nowMs();
     processes.useTime(time);
     for (const row of control.rows) if (layout.isProcess(row.key)) processes.note(row.key, row, false);
+    const holds = new Holds({ channel, layout, reader, ids, transportClock, nowMs: () => time.nowMs() });
     const historyRow = control.rows.find(({ key }) => key.equals(layout.history));
     const history = new History({
       channel,
@@ -187,6 +208,7 @@ class EtcdStore implements Store {
       keepMs: retention.logKeepMs,
       bytesMax: retention.logBytesMax,
       oldestRevision: Math.max(beginning, historyRow ? decodeNumber(historyRow.value) : 0),
+      oldestHeld: () => holds.oldest(),
       beginning: { revision: control.revision, nowMs: time.nowMs() },
     });
     const quotas = new Quotas({ reader, layout, revision: control.revision });
@@ -194,6 +216,7 @@ class EtcdStore implements Store {
       channel,
       layout,
       reader,
+      bases,
       known,
       marks: new MarkCounts(reader, layout),
       time,
@@ -219,6 +242,8 @@ class EtcdStore implements Store {
     });
     const sweeper = new Sweeper({ clock, layout, reader, writer, nowMs, isFirst });
     const housekeeping = new Housekeeping({ channel, layout, reader, retention });
+    const { markKeepMs } = retention;
+    const loader = new Loader({ channel, layout, reader, writer, bases, processes, time, markKeepMs });
     const store = new EtcdStore({
       clock,
       channel,
@@ -235,13 +260,17 @@ class EtcdStore implements Store {
       sweeper,
       quotas,
       biller,
+      bases,
+      holds,
+      loader,
+      markKeepMs,
       hooks,
       end,
       onClock: options.onClock ?? (() => undefined),
     });
     hooks.store = store;
     await processes.compared();
-    return store;
+    return new ShownStore({ store, bases, refresh: async () => void (await reader.raw([])) });
   }
 
   async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
@@ -305,6 +334,37 @@ class EtcdStore implements Store {
     });
   }
 
+  async snapshot(): Promise<DataSnapshot> {
+    this.#refuseIfOver();
+    const { channel, layout, bases, holds, time, reader, processes, markKeepMs } = this.#parts;
+    return this.#answered(async () => {
+      // By a clock that is wrong it would leave out what has not expired.
+      const refusal = processes.refusal();
+      if (refusal) throw refusal;
+      const hold = await holds.take();
+      // What is shown of the revision that is held.
+      await reader.raw([]);
+      const onRelease = (): void => void this.#snapshots.delete(snapshot);
+      const options = { channel, layout, bases, hold, nowMs: time.nowMs(), markKeepMs, onRelease };
+      const snapshot = await openEtcdSnapshot(options).catch((error: unknown) => {
+        hold.release();
+        throw error;
+      });
+      this.#snapshots.add(snapshot);
+      return snapshot;
+    });
+  }
+
+  async load(step: LoadStep): Promise<number> {
+    this.#refuseIfOver();
+    validateLoad(step);
+    return this.#answered(async () => {
+      const revision = await this.#parts.loader.load(step);
+      this.#hub.noteSeen(revision);
+      return revision;
+    });
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -363,13 +423,16 @@ class EtcdStore implements Store {
 
   #onPage(page: FeedPage): void {
     const { control, nowMs, through, bytes, usage } = page;
-    const { layout, history, processes, time, quotas, biller } = this.#parts;
+    const { layout, history, processes, time, quotas, biller, bases, end } = this.#parts;
     quotas.note(usage, through);
     biller.note(page);
     for (const { key, row } of control) {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));
+      else if (key.equals(layout.bases)) bases.note(row, 0);
     }
+    bases.note(undefined, through);
+    if (bases.isAnotherLife && !this.#death) end(replacedError());
     time.seen(nowMs);
     history.note({ revision: through, nowMs: nowMs > 0 ? nowMs : time.nowMs(), bytes });
     if (processes.isEldest) history.cut(time.nowMs());
@@ -411,6 +474,7 @@ class EtcdStore implements Store {
     this.#cancelLook?.();
     this.#cancelBeat?.();
     this.#hub.end();
+    for (const snapshot of this.#snapshots) snapshot.release();
     await Promise.all([sweeper.end(), writer.close()]);
     await biller.end(this.#hub.seen);
     await Promise.all([housekeeping.settled(), history.settled()]);
@@ -418,6 +482,11 @@ class EtcdStore implements Store {
     if (!this.#death) await processes.end(encodeNumber(nowMs)).catch(() => undefined);
     channel.close();
   }
+}
+
+function replacedError(): AppError {
+  const message = 'everything in this store was imported anew while this storage process served it: it starts again';
+  return new AppError('UNAVAILABLE', message);
 }
 
 /** Rows of control, but for the batches. */

@@ -14,6 +14,8 @@ export interface HistoryOptions {
   readonly keepMs: number;
   readonly bytesMax: number;
   readonly oldestRevision: Revision;
+  /** The oldest revision that somebody reads at; undefined: none. */
+  readonly oldestHeld: () => Promise<Revision | undefined>;
   /** Where this process begins to see changes, and when. */
   readonly beginning: { readonly revision: Revision; readonly nowMs: number };
 }
@@ -94,9 +96,11 @@ export class History {
     await this.#cutting;
   }
 
-  async #forget(revision: Revision): Promise<void> {
-    const { channel, layout } = this.#options;
+  async #forget(target: Revision): Promise<void> {
+    const { channel, layout, oldestHeld } = this.#options;
     try {
+      const revision = Math.min(target, (await oldestHeld()) ?? target);
+      if (revision <= this.#oldestRevision) return;
       // Said first, so that nobody is promised what is about to go.
       const value = encodeNumber(revision);
       await channel.ask(methods.txn, { compare: [], success: [putOp(layout.history, value)], failure: [] });

@@ -13,15 +13,16 @@
 import type { Entry, MarkEntry } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
 import type { History } from '../../src/core/keyspace';
-import { escaped, prefixEnd, readUint64, uint32, uint48, uint64 } from '../../src/core/tuple';
+import { escaped, escapedEnd, prefixEnd, readUint64, uint32, uint48, uint64 } from '../../src/core/tuple';
 import type { RowHead } from '../judge';
 import type { KeyValue } from './messages';
 
 const area = { meta: 1, control: 2, rows: 3, due: 4, marks: 5 } as const;
-const control = { batch: 1, process: 2, lock: 3, history: 4, time: 5, billed: 6 } as const;
+const control = { batch: 1, process: 2, lock: 3, history: 4, time: 5, billed: 6, bases: 7, hold: 8 } as const;
 
 export const formatByte = 1;
 const histories: readonly History[] = ['none', 'key', 'value'];
+const foreignMarkFormat = 2;
 const rowHeaderBytes = 10;
 
 /** A range of keys of etcd. */
@@ -44,10 +45,16 @@ export class Layout {
   readonly time: Buffer;
   /** Through which revision rows are counted in the usage of accounts. */
   readonly billed: Buffer;
+  /** What is added to etcd's revisions where they are shown. */
+  readonly bases: Buffer;
   /** What the watch is of: control and rows. */
   readonly watched: Span;
   readonly control: Span;
   readonly processes: Span;
+  /** Rows of those who read at an old revision. */
+  readonly holds: Span;
+  readonly rows: Span;
+  readonly marks: Span;
 
   constructor(prefix: string) {
     this.#prefix = Buffer.from(prefix, 'utf8');
@@ -59,9 +66,13 @@ export class Layout {
     this.history = this.#key(Buffer.of(area.control, control.history));
     this.time = this.#key(Buffer.of(area.control, control.time));
     this.billed = this.#key(Buffer.of(area.control, control.billed));
+    this.bases = this.#key(Buffer.of(area.control, control.bases));
     this.watched = { start: this.#key(Buffer.of(area.control)), end: this.#key(Buffer.of(area.due)) };
     this.control = spanOf(this.#key(Buffer.of(area.control)));
     this.processes = spanOf(this.#processPrefix);
+    this.holds = spanOf(this.#key(Buffer.of(area.control, control.hold)));
+    this.rows = spanOf(this.#rowsPrefix);
+    this.marks = spanOf(this.#key(Buffer.of(area.marks)));
   }
 
   /** The row of a key of the store. */
@@ -150,6 +161,20 @@ export class Layout {
     return spanOf(Buffer.concat([this.#marksOf(generation), escaped(scope)]));
   }
 
+  /** Marks of this generation and of those after it. */
+  marksFrom(generation: number): Span {
+    return { start: this.marksBefore(generation).end, end: this.marks.end };
+  }
+
+  hold(id: Buffer): Buffer {
+    return Buffer.concat([this.holds.start, id]);
+  }
+
+  /** The key under which a mark was made, from the one under which it stands. */
+  keyOfMark(key: Buffer): Buffer {
+    return key.subarray(escapedEnd(key, this.marks.start.length + 4));
+  }
+
   /** Marks of generations before this one. */
   marksBefore(generation: number): Span {
     return { start: this.#key(Buffer.of(area.marks)), end: this.#marksOf(Math.max(generation, 0)) };
@@ -199,7 +224,15 @@ export function encodeMark(value: Buffer, committedAtMs: number): Buffer {
   return Buffer.concat([Buffer.of(formatByte), uint64(committedAtMs), value]);
 }
 
+/** A mark that another store has made: it keeps the revision that was shown there. */
+export function encodeForeignMark({ value, committedAtMs, revision }: Omit<MarkEntry, 'key'>): Buffer {
+  return Buffer.concat([Buffer.of(foreignMarkFormat), uint64(committedAtMs), uint64(revision), value]);
+}
+
+/** Of a mark of another store the revision is negative: it is to be shown as it is (`bases.ts`). */
 export function toMark(key: Buffer, { value, modRevision }: KeyValue): MarkEntry {
+  if (value[0] === foreignMarkFormat)
+    return { key, value: value.subarray(17), revision: -readUint64(value, 9), committedAtMs: readUint64(value, 1) };
   requireFormat(value);
   return { key, value: value.subarray(9), revision: modRevision, committedAtMs: readUint64(value, 1) };
 }

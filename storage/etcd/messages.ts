@@ -42,6 +42,7 @@ export interface Compare {
   readonly result: number;
   readonly target: number;
   readonly key: Buffer;
+  readonly rangeEnd?: Buffer;
   readonly version?: number;
   readonly createRevision?: number;
   readonly modRevision?: number;
@@ -138,6 +139,7 @@ export const methods = {
 } as const;
 
 const equal = 0;
+const less = 2;
 const target = { version: 0, create: 1, mod: 2 } as const;
 
 /** Holds where the key is absent. */
@@ -153,6 +155,11 @@ export function isAtRevision(key: Buffer, modRevision: number): Compare {
 /** Holds where the key stands since this revision. */
 export function isSince(key: Buffer, createRevision: number): Compare {
   return { result: equal, target: target.create, key, createRevision };
+}
+
+/** Holds where every key of the range stands since before this revision, or there is none. */
+export function areSinceBefore(key: Buffer, rangeEnd: Buffer, createRevision: number): Compare {
+  return { result: less, target: target.create, key, rangeEnd, createRevision };
 }
 
 export function putOp(key: Buffer, value: Buffer): RequestOp {

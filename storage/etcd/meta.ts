@@ -1,6 +1,6 @@
 /**
- * What an etcd prefix is: the format and id of the store in it, its epoch, and the base that is reserved for import: what is shown of
- * revisions is to be etcd's own and the base. A later format is refused, and left as it is.
+ * What an etcd prefix is: the format and id of the store in it, its epoch, and what is added to etcd's revisions where they are
+ * shown (`bases.ts` says from where on). A later format is refused, and left as it is.
  */
 import { decodeRecord, encodeRecord } from '../../src/core/codec';
 import { AppError } from '../../src/core/errors';
@@ -18,6 +18,7 @@ export interface Meta {
   readonly epoch: number;
   /** The members of etcd when the epoch last rose. */
   readonly members: string;
+  /** The newest, so that a program that knows none of it does not open the store. */
   readonly base: number;
   /** Where the history of the store begins. */
   readonly beginning: number;
@@ -29,10 +30,10 @@ const format = 1;
 /** Throws INTERNAL where it is of a later program, or no store of ours. */
 export function decodeMeta({ value }: KeyValue): Meta {
   const meta = decodeRecord<Meta>(formatByte, value);
-  if (meta.format === format && meta.base === 0) return meta;
+  if (meta.format === format) return meta;
   throw new AppError(
     'INTERNAL',
-    `the data in etcd has the format ${meta.format} with base ${meta.base}, this program knows format ${format} with base 0: use the program that wrote it, or a later one`,
+    `the data in etcd has the format ${meta.format}, this program knows format ${format}: use the program that wrote it, or a later one`,
   );
 }
 

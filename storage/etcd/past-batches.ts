@@ -5,10 +5,10 @@
  */
 import type { AttemptTable } from '../attempt-table';
 import { decodeBatch } from './layout';
-import type { BatchAttempt, Layout } from './layout';
+import type { Layout } from './layout';
 import type { KeyValue } from './messages';
-import { nameOf } from './plan';
 import type { EtcdReader } from './reader';
+import { lostRevision, readTraces } from './traces';
 
 export interface PastBatches {
   /** The latest time that was written. */
@@ -35,13 +35,20 @@ export async function loadPastBatches(options: {
     for (const telling of batch.tellings)
       applied.set(telling.revision, [...(applied.get(telling.revision) ?? []), ...telling.applied]);
   }
-  let addedMs = 0;
   for (const row of rows) {
-    const batch = decodeBatch(row.value);
-    const ids = applied.get(row.modRevision) ?? (await appliedAt(reader, row.modRevision, batch.attempts));
-    // Times of several processes may be a little out of order; the table wants them in order.
-    addedMs = Math.max(addedMs, batch.nowMs);
-    for (const id of ids) if (!attempts.find(id)) attempts.add(id, { revision: row.modRevision, nowMs: batch.nowMs });
+    const { nowMs, attempts: sent } = decodeBatch(row.value);
+    const add = (attemptId: Buffer, revision: number): void => {
+      if (!attempts.find(attemptId)) attempts.add(attemptId, { revision, nowMs });
+    };
+    const told = applied.get(row.modRevision);
+    if (told) for (const attemptId of told) add(attemptId, row.modRevision);
+    else {
+      const witnesses = sent.map(({ witness }) => witness);
+      const traces = await readTraces(reader, witnesses, row.modRevision);
+      sent.forEach(({ attemptId }, index) => {
+        if (traces[index] !== 'not applied') add(attemptId, traces[index] === 'lost' ? lostRevision : row.modRevision);
+      });
+    }
   }
   return { nowMs: latestMs };
 
@@ -57,17 +64,4 @@ export async function loadPastBatches(options: {
       key = Buffer.concat([kvs.at(-1)!.key, Buffer.of(0)]);
     }
   }
-}
-
-async function appliedAt(
-  reader: EtcdReader,
-  revision: number,
-  attempts: readonly BatchAttempt[],
-): Promise<readonly Buffer[]> {
-  if (attempts.length === 0) return [];
-  const { responses } = await reader.raw(attempts.map(({ witness }) => ({ key: witness, revision })));
-  const there = new Set(
-    responses.flatMap(({ kvs }) => kvs.filter((row) => row.modRevision === revision).map((row) => nameOf(row.key))),
-  );
-  return attempts.filter(({ witness }) => there.has(nameOf(witness))).map(({ attemptId }) => attemptId);
 }

@@ -17,8 +17,8 @@ export const batchBytesMax = 524_288;
 /** Members that stand side by side, and in all. */
 const groupSize = 96;
 const membersMax = 384;
-/** Compares that guard every physical transaction: its batch row, its process, the lock. */
-export const guardsOfBatch = 3;
+/** Compares that guard every physical transaction: its batch row, its process, the lock, the bases. */
+export const guardsOfBatch = 4;
 
 /** What a transaction relies on, by the names of etcd's keys. */
 export interface PlanContext {

@@ -30,12 +30,19 @@ export interface ProcessesOptions {
   readonly onReplaced: (error: AppError) => void;
 }
 
+/** What a process said of its clock, and when that was heard, in monotonic milliseconds. */
+interface Saying {
+  readonly wallMs: number;
+  readonly heardMs: number;
+}
+
 interface Other {
   readonly name: string;
   readonly createRevision: number;
-  wallMs: number;
+  /** The last ones, the newest first. */
+  readonly sayings: readonly Saying[];
   /** When it was heard of, in monotonic milliseconds; undefined: only its row was found. */
-  heardMs: number | undefined;
+  readonly heardMs: number | undefined;
   readonly foundMs: number;
 }
 
@@ -43,6 +50,10 @@ const heartbeatMs = 500;
 /** Without a word for so long it does not count; for longer, it is given up. */
 const silentMsMax = 5_000;
 const givenUpMs = 30_000;
+/** Between two looks at who was heard. */
+const lookMs = 50;
+/** Sayings of a process that its clock is judged by. */
+const sayingsMax = 4;
 /** How long a process that begins waits for the others to say what time it is. */
 const compareMsMax = 1_200;
 
@@ -117,10 +128,12 @@ export class Processes {
       const { wallMs, storageMs, name: called } = decodeProcess(row.value);
       this.#time?.seen(storageMs);
       const before = this.#others.get(name);
+      const isSame = before?.createRevision === row.createRevision;
+      const sayings = isNews ? [{ wallMs, heardMs: nowMs }, ...(isSame ? before.sayings : [])] : [];
       this.#others.set(name, {
         name: called,
         createRevision: row.createRevision,
-        wallMs,
+        sayings: sayings.slice(0, sayingsMax),
         heardMs: isNews ? nowMs : undefined,
         foundMs: before?.foundMs ?? nowMs,
       });
@@ -143,17 +156,34 @@ export class Processes {
     cancel();
   }
 
+  /** The names of the others that live; waits until each has said something or is silent for long. */
+  async othersAlive(): Promise<readonly string[]> {
+    const { transportClock, clock } = this.#options;
+    const beganMs = transportClock.monotonicMs();
+    const isOpen = ({ heardMs }: Other): boolean => heardMs === undefined;
+    while ([...this.#others.values()].some(isOpen) && transportClock.monotonicMs() - beganMs < silentMsMax)
+      await transportClock.sleep(lookMs);
+    const nowMs = clock.monotonicMs();
+    return [...this.#others.values()]
+      .filter(({ heardMs }) => heardMs !== undefined && nowMs - heardMs < silentMsMax)
+      .map(({ name }) => name);
+  }
+
   /** Whether this is the one that keeps house. */
   get isEldest(): boolean {
     return this.#elders().length === 0;
   }
 
-  /** How far the clock of this machine is from the one that counts, in milliseconds; positive: ahead. Undefined: it is the one, or nobody is heard. */
+  /**
+   * How far the clock of this machine is from the one that counts, in milliseconds; positive: ahead. Undefined: it is the one, or nobody is heard.
+   * A saying that was long on its way (while a leader was elected) makes the other seem behind, never ahead: the freshest of the last ones is believed.
+   */
   skewMs(): number | undefined {
     const nowMs = this.#options.clock.monotonicMs();
     const eldest = this.#elders()[0];
     if (eldest?.heardMs === undefined) return undefined;
-    return this.#options.clock.nowMs() - (eldest.wallMs + nowMs - eldest.heardMs);
+    const wallMs = Math.max(...eldest.sayings.map((each) => each.wallMs + nowMs - each.heardMs));
+    return this.#options.clock.nowMs() - wallMs;
   }
 
   /** Why this process must not write now. */
@@ -182,9 +212,9 @@ export class Processes {
     }
   }
 
-  /** Writes the row anew. */
+  /** Writes the row anew. Once: a time that is sent again later is an old one. */
   async touch(): Promise<void> {
-    await this.#options.channel.ask(methods.txn, {
+    await this.#options.channel.once(methods.txn, {
       compare: [isSince(this.row, this.#createRevision)],
       success: [putOp(this.row, this.#value())],
       failure: [],

@@ -1,5 +1,5 @@
 /**
- * Reads. All ranges of all reads of one turn of the event loop travel together, at most 128 in a transaction of etcd, so
+ * Reads. All ranges of all reads of one turn of the event loop travel together, at most 127 in a transaction of etcd, so
  * that a burst of point reads costs one trip; each read has one snapshot all the same: what does not fit in its first transaction, or
  * comes in pages, is read at the revision that the first one was of. Rows that have expired are left out, and count towards no limit.
  */
@@ -8,14 +8,15 @@ import type { Entry, KeyRange, RangeResult, ReadConsistency, ReadResult } from '
 import { invalidArgument } from '../../src/core/errors';
 import { isEmptyRange } from '../collect-range';
 import { isExpired } from '../judge';
+import type { RevisionBases } from './bases';
 import type { EtcdChannel } from './channel';
 import { rowHead, rowValue } from './layout';
 import type { Layout } from './layout';
 import { methods } from './messages';
 import type { KeyValue, RangeRequest, RangeResponse } from './messages';
 
-/** etcd's default of --max-txn-ops. */
-export const operationsMax = 128;
+/** etcd's default of --max-txn-ops, less one for the row of the bases. */
+const operationsMax = 127;
 /** Rows of a first page: what they weigh is not known yet. */
 const firstPageRows = 129;
 /** What a later page should weigh. */
@@ -25,6 +26,7 @@ const noValue = Buffer.alloc(0);
 export interface ReaderOptions {
   readonly channel: EtcdChannel;
   readonly layout: Layout;
+  readonly bases: RevisionBases;
   readonly nowMs: () => number;
   /** Everything that a read shows is told of, so that a later commit knows when it expires. */
   readonly onEntry: (entry: Entry) => void;
@@ -127,14 +129,19 @@ export class EtcdReader {
   }
 
   async #ask(requests: readonly RangeRequest[]): Promise<Snapshot> {
-    // Without an operation etcd answers from what this member has.
-    const asked = requests.length > 0 ? requests : [{ key: this.#options.layout.meta, countOnly: true }];
-    const { header, responses } = await this.#options.channel.ask(methods.txn, {
+    const { channel, layout, bases } = this.#options;
+    // What is shown of the revisions of this snapshot belongs to it.
+    const isStale = requests.length > 0 && requests.every(({ serializable = false }) => serializable);
+    const asked = [...requests, { key: layout.bases, ...(isStale && { serializable: true }) }];
+    const { header, responses } = await channel.ask(methods.txn, {
       compare: [],
       success: asked.map((requestRange) => ({ requestRange })),
       failure: [],
     });
-    return { responses: responses.map(({ responseRange }) => responseRange!), revision: header!.revision };
+    const ranges = responses.map(({ responseRange }) => responseRange!);
+    const { revision } = header!;
+    bases.note(ranges.at(-1)!.kvs[0], revision);
+    return { responses: ranges.slice(0, -1), revision };
   }
 }
 

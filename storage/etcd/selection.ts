@@ -12,8 +12,9 @@ import { rowHead, toEntry } from './layout';
 import { isAbsent } from './messages';
 import type { Plan } from './plan';
 import { aloneForm, nameOf, planTransaction, widthOf } from './plan';
+import { lostRevision } from './traces';
 import type { Passage, Waiting, WaitingTransaction, WriteQueue } from './write-queue';
-import { generationsAt, noScope } from './writer-parts';
+import { generationsAt, noScope, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
 /** What is on its way, of which the outcome is open. */
@@ -97,7 +98,10 @@ export class Selection {
     const { transaction } = waiting;
     const past = transaction.attemptId && this.#options.attempts.find(transaction.attemptId);
     if (past) {
-      waiting.settle({ kind: 'committed', ...past } satisfies CommitOutcome);
+      const isLost = past.revision === lostRevision;
+      waiting.settle(
+        (isLost ? { kind: 'failed', error: unknownOutcome() } : { kind: 'committed', ...past }) satisfies CommitOutcome,
+      );
       return done;
     }
     const { marks = [], scope = noScope } = transaction;

@@ -109,9 +109,9 @@ export class Sender {
     }
     const batch = delivery.next(nowMs);
     const member = { waiting, plan: witnessed(plan, layout.witness(batch.key, 0)) };
-    const [absent, since] = delivery.guards(batch);
+    const [absent, since, , basesKnown] = delivery.guards(batch);
     const fate = await delivery.deliver([member], batch, (put) => ({
-      compare: [absent!, since!, isAtRevision(layout.lock, lockRevision)],
+      compare: [absent!, since!, isAtRevision(layout.lock, lockRevision), basesKnown!],
       success: spreadWrites([put, deleteOp(layout.lock), ...member.plan.writes], guardsOfBatch),
       failure: delivery.guardReads(batch),
     }));
@@ -133,8 +133,9 @@ export class Sender {
 
   /** A guard of the whole did not hold: nothing of it was written. */
   async #onGuards(members: readonly Member[], ranges: readonly RangeResponse[]): Promise<void> {
-    const [, process, lock] = ranges;
+    const [, process, lock, bases] = ranges;
     const { registration } = this.#writer;
+    this.#writer.bases.note(bases!.kvs[0], 0);
     if (process!.kvs[0]?.createRevision !== registration.createRevision()) await registration.renew();
     else if (lock!.kvs[0]) await this.#options.lock.waitFor(lock!.kvs[0]);
     this.#options.putBack(members);

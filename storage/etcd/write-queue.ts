@@ -126,9 +126,11 @@ export class WriteQueue {
   }
 
   /** Adds something of our own. Resolves with whether it was applied. */
-  addPlan(plan: Plan, footprint: Footprint, sinceMs: number): Promise<boolean | undefined> {
+  addPlan(
+    plan: Plan,
+    { footprint, bytes, sinceMs }: { footprint: Footprint; bytes: number; sinceMs: number },
+  ): Promise<boolean | undefined> {
     return new Promise((settle) => {
-      const bytes = plan.writes.length * 64;
       this.#push({ kind: 'plan', plan, footprint, bytes, call: {}, sinceMs, settle });
     });
   }

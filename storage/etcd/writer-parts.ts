@@ -3,6 +3,7 @@ import type { Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
 import type { AttemptTable } from '../attempt-table';
+import type { RevisionBases } from './bases';
 import type { EtcdChannel } from './channel';
 import type { KnownRows } from './known-rows';
 import type { Layout } from './layout';
@@ -30,6 +31,7 @@ export interface WriterOptions {
   readonly channel: EtcdChannel;
   readonly layout: Layout;
   readonly reader: EtcdReader;
+  readonly bases: RevisionBases;
   readonly known: KnownRows;
   readonly marks: MarkCounts;
   readonly time: SharedTime;

@@ -66,8 +66,8 @@ export class EtcdWriter {
   }
 
   /** Writes something of our own; false where its compares did not hold, undefined where it could not be written. */
-  write(plan: Plan, footprint: Footprint): Promise<boolean | undefined> {
-    const applied = this.#queue.addPlan(plan, footprint, this.#monotonicMs());
+  write(plan: Plan, footprint: Footprint, bytes = plan.writes.length * 64): Promise<boolean | undefined> {
+    const applied = this.#queue.addPlan(plan, { footprint, bytes, sinceMs: this.#monotonicMs() });
     this.#start();
     return applied;
   }

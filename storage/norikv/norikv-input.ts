@@ -4,6 +4,7 @@ import type { WireVersion } from '../../proto/norikv-wire';
 import type { ReadConsistency, Revision } from '../../proto/store';
 import { invalidArgument } from '../../src/core/errors';
 import { keyspace } from '../../src/core/keyspace';
+import type { VectorDistance } from '../../src/core/vector-distance';
 
 /** Every version that was ever given out has it. A version of another store has an index that none of ours has. */
 export const term = 1;
@@ -69,6 +70,21 @@ export function requireConsistency(word: string): ReadConsistency {
     throw invalidArgument('consistency', `is "${word.slice(0, 60)}", it must be one of ${known}`);
   }
   return found;
+}
+
+const distances: readonly (VectorDistance | undefined)[] = [undefined, 'euclidean', 'cosine', 'innerProduct'];
+
+export function requireDistance(number: number): VectorDistance {
+  const distance = distances[number];
+  if (!distance)
+    throw invalidArgument('distance', `is ${number}, it must be 1 (euclidean), 2 (cosine) or 3 (inner product)`);
+  return distance;
+}
+
+/** Whether a search is exact: BRUTE_FORCE. Left out: HNSW. */
+export function requireIndexType(number: number): boolean {
+  if (number >= 0 && number <= 2) return number === 1;
+  throw invalidArgument('index_type', `is ${number}, it must be 1 (brute force) or 2 (HNSW), or left out for HNSW`);
 }
 
 function checkBytes(field: string, bytes: number, bytesMax: number): void {

@@ -5,28 +5,46 @@
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { norikvService } from '../../proto/norikv-wire';
-import type { ClusterView, DeleteRequest, GetRequest, PutRequest } from '../../proto/norikv-wire';
+import type {
+  ClusterView,
+  CreateVectorIndexRequest,
+  DeleteRequest,
+  DropVectorIndexRequest,
+  GetRequest,
+  PutRequest,
+  VectorDeleteRequest,
+  VectorGetRequest,
+  VectorInsertRequest,
+  VectorSearchRequest,
+} from '../../proto/norikv-wire';
 import type { Store } from '../../proto/store';
 import type { Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import { NorikvKv } from './norikv-kv';
 import type { NorikvSettled } from './norikv-kv';
 import { term } from './norikv-input';
-import { toNorikvFailure } from './norikv-status';
-import type { NorikvFailure } from './norikv-status';
+import { Refusal, toNorikvFailure } from './norikv-status';
+import { NorikvVector } from './norikv-vector';
+import type { VectorTier } from './norikv-vector';
+import { bracketed, viewEpoch } from './norikv-view';
 
 export interface NorikvServerOptions {
   /** The tenant's; not closed here. */
   readonly store: Store;
+  /** The same tenant's, as it is now. */
+  readonly vectors: () => VectorTier;
   readonly clock: Clock;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Makes a backup of what is served; left out: the engine cannot. */
-  readonly snapshot?: (() => Promise<void>) | undefined;
+  /** What clients dial, by the port that it listens on. */
+  readonly addressOf: (port: number) => string;
+  /** Makes a backup of what is served. */
+  readonly snapshot: () => Promise<void>;
 }
 
 export interface NorikvServer {
+  /** What clients dial. */
   readonly address: string;
   stop(deadlineMs: number): Promise<void>;
 }
@@ -40,8 +58,9 @@ type Answer = sendUnaryData<object>;
 
 /** Starts to serve. Throws UNAVAILABLE where it cannot listen, with the address and the reason. */
 export async function serveNorikv(options: NorikvServerOptions): Promise<NorikvServer> {
-  const { store, clock, host, port, snapshot } = options;
+  const { store, vectors, clock, host, port, addressOf, snapshot } = options;
   const kv = new NorikvKv(store);
+  const vector = new NorikvVector(vectors, messageBytesMax);
   const stopping = new AbortController();
   const watches = new Set<Promise<void>>();
   const server = new Server({
@@ -58,6 +77,16 @@ export async function serveNorikv(options: NorikvServerOptions): Promise<NorikvS
     ),
     Delete: unary((request: DeleteRequest) => kv.delete(request).then(deleteAnswer)),
   });
+  server.addService(norikvService('Vector'), {
+    CreateIndex: unary((request: CreateVectorIndexRequest) => vector.createIndex(request)),
+    DropIndex: unary((request: DropVectorIndexRequest) => vector.dropIndex(request)),
+    Insert: unary((request: VectorInsertRequest) =>
+      vector.insert(request).then((revision) => ({ inserted: true, ...versionOf(revision) })),
+    ),
+    Delete: unary((request: VectorDeleteRequest) => vector.delete(request)),
+    Search: unary((request: VectorSearchRequest) => vector.search(request)),
+    Get: unary((request: VectorGetRequest) => vector.get(request)),
+  });
   server.addService(norikvService('Meta'), {
     WatchCluster(call: ServerWritableStream<object, ClusterView>) {
       const watch = watchCluster(call, { store, clock, address: () => address, stopping: stopping.signal });
@@ -67,8 +96,6 @@ export async function serveNorikv(options: NorikvServerOptions): Promise<NorikvS
   });
   server.addService(norikvService('Admin'), {
     SnapshotShard: unary(async (shard: object) => {
-      if (!snapshot)
-        throw new Refusal(status.UNIMPLEMENTED, 'this engine makes its backups itself: see its own snapshots');
       await snapshot();
       return shard;
     }),
@@ -76,8 +103,7 @@ export async function serveNorikv(options: NorikvServerOptions): Promise<NorikvS
       Promise.reject(new Refusal(status.UNIMPLEMENTED, 'there are no shards to move: every node serves every key')),
     ),
   });
-  const bound = await listen(server, `${host.includes(':') ? `[${host}]` : host}:${port}`);
-  address = `${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  address = addressOf(await listen(server, `${bracketed(host)}:${port}`));
 
   const stop = async (deadlineMs: number): Promise<void> => {
     stopping.abort();
@@ -100,18 +126,6 @@ function listen(server: Server, address: string): Promise<number> {
   });
 }
 
-/** An answer that is none of our failures. */
-class Refusal extends Error implements NorikvFailure {
-  readonly code: status;
-  readonly details: string;
-
-  constructor(code: status, details: string) {
-    super(details);
-    this.code = code;
-    this.details = details;
-  }
-}
-
 function unary<Request>(
   run: (request: Request) => Promise<object>,
 ): (call: UnaryCall<Request>, answer: Answer) => void {
@@ -121,7 +135,7 @@ function unary<Request>(
       .then(() => run(call.request))
       .then(
         (response) => answer(null, response),
-        (error: unknown) => answer(error instanceof Refusal ? error : toNorikvFailure(error)),
+        (error: unknown) => answer(toNorikvFailure(error)),
       );
   };
 }
@@ -167,10 +181,11 @@ async function watchCluster(
   let shownEpoch = 0;
   try {
     while (!over.signal.aborted) {
-      const { epoch, storeId } = await store.status();
+      const status = await store.status();
+      const epoch = viewEpoch(status);
       // A view whose epoch does not rise is dropped by the clients.
       if (epoch > shownEpoch)
-        call.write({ epoch, nodes: [{ id: storeId, addr: address(), role: 'leader' }], shards: [] });
+        call.write({ epoch, nodes: [{ id: status.storeId, addr: address(), role: 'leader' }], shards: [] });
       shownEpoch = Math.max(epoch, shownEpoch);
       await clock.sleep(lookEveryMs, over.signal);
     }

@@ -27,7 +27,20 @@ export interface NorikvFailure {
   readonly details: string;
 }
 
+/** An answer that is none of our failures. */
+export class Refusal extends Error implements NorikvFailure {
+  readonly code: status;
+  readonly details: string;
+
+  constructor(code: status, details: string) {
+    super(details);
+    this.code = code;
+    this.details = details;
+  }
+}
+
 export function toNorikvFailure(thrown: unknown): NorikvFailure {
+  if (thrown instanceof Refusal) return thrown;
   const { code, message } = toAppError(thrown);
   // What is a bug of ours, or damage, is nobody's business.
   return { code: codes[code], details: code === 'INTERNAL' ? 'internal error' : message.slice(0, 1_000) };

@@ -54,7 +54,7 @@ const keysOfPage = 1_000;
 /** Changed rows that are sent to the index together. */
 const rowsOfApply = 512;
 /** What is read beyond k, for the index measures a little otherwise than the rows do. */
-const marginMin = 8;
+const marginMin = 4;
 /** How often more is asked for before all rows are read. */
 const widenMax = 3;
 

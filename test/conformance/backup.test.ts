@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Store } from '../../proto/store';
-import { ManualClock } from '../../src/core/clock';
+import { ManualClock, systemClock } from '../../src/core/clock';
 import { makeSeededIds, systemIds } from '../../src/core/ids';
-import { keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
+import { families, keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
 import { decodeGate } from '../../src/core/tenant-gate';
 import { decodeUsage, noUsage, usageKey } from '../../src/core/usage';
 import { readBackup, readBackupBytes, verifyBackup, writeBackup } from '../../storage/backup/backup-file';
@@ -17,17 +17,24 @@ import { partCodec } from '../../proto/backup-wire';
 import { importData, refuseHalfImported } from '../../storage/backup/import-data';
 import { revisionsSkipped } from '../../storage/backup/import-steps';
 import { makeMemoryEngine } from '../../storage/engines/memory';
+import { openEtcdStore } from '../../storage/etcd/etcd-store';
 import { LocalStore } from '../../storage/local-store';
 import { openStore } from '../../storage/open';
-import { everyKey, requirePortable } from '../../storage/portable';
+import { everyKey } from '../../storage/portable';
 import type { Portable } from '../../storage/portable';
 import { encode } from '../../src/patterns/tenant-decisions';
+import { EtcdCluster } from '../support/etcd';
 
 type Whole = Store & Portable;
 const startMs = Date.UTC(2026, 0, 1);
 const stores: Store[] = [];
 let directory: string;
+let cluster: EtcdCluster;
 
+beforeAll(async () => {
+  cluster = await EtcdCluster.start();
+}, 30_000);
+afterAll(() => cluster.stop());
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'norigate-'));
 });
@@ -37,16 +44,31 @@ afterEach(async () => {
 });
 
 let opened = 0;
-async function open(engine: 'lmdb' | 'memory', clock = new ManualClock(startMs)): Promise<Whole> {
+type EngineName = 'lmdb' | 'memory' | 'etcd';
+
+async function open(engine: EngineName, clock = new ManualClock(startMs)): Promise<Whole> {
   const store =
     engine === 'memory'
       ? new LocalStore({ engine: makeMemoryEngine({ storeId: `memory-${(opened += 1)}` }), clock })
-      : requirePortable(
-          await openStore({ engine, directory: join(directory, `data-${(opened += 1)}`), clock, ids: systemIds }),
-          engine,
-        );
+      : engine === 'etcd'
+        ? await openProcess(`test-${systemIds.uuid()}/`, { clock })
+        : await openStore({ engine, directory: join(directory, `data-${(opened += 1)}`), clock, ids: systemIds });
   stores.push(store);
   return store;
+}
+
+/** A storage process on a prefix of etcd. */
+function openProcess(
+  prefix: string,
+  {
+    clock = new ManualClock(startMs),
+    name = 'storage under test',
+    ...more
+  }: Partial<Parameters<typeof openEtcdStore>[0]>,
+): Promise<Whole> {
+  const etcd = { endpoints: cluster.endpoints, prefix };
+  const retention = { markKeepMs: 86_400_000, ...more.retention };
+  return openEtcdStore({ etcd, clock, transportClock: systemClock, ids: systemIds, name, ...more, retention });
 }
 
 const scopeOf = (tenant: string): Buffer => tenantScope(tenant, 1);
@@ -90,12 +112,12 @@ async function fill(store: Store, tenant: string, { rows, seed }: { rows: number
       expect(outcome.kind).toBe('committed');
 }
 
-/** All that a store holds, as text that two stores can be compared by. */
+/** All that a store holds, but for the usage that it counts itself, as text that two stores can be compared by. */
 async function contents(store: Whole): Promise<string[]> {
-  const snapshot = store.snapshot();
+  const snapshot = await store.snapshot();
   const lines: string[] = [];
   for await (const page of snapshot.rows(everyKey))
-    for (const { key, value, expiresAtMs, history } of page)
+    for (const { key, value, expiresAtMs, history } of page.filter((row) => !isUsage(row)))
       lines.push(['row', key.toString('hex'), value.toString('hex'), expiresAtMs, history].join(' '));
   for await (const page of snapshot.marks(everyKey))
     for (const { key, value, revision, committedAtMs } of page)
@@ -103,6 +125,9 @@ async function contents(store: Whole): Promise<string[]> {
   snapshot.release();
   return lines.sort();
 }
+
+const isUsage = ({ key }: { readonly key: Buffer }): boolean =>
+  key[0] === reservedScope[0] && key[1] === families.tenantUsage.code;
 
 async function* listed(parts: readonly BackupPart[]): AsyncGenerator<BackupPart> {
   for (const part of parts) yield await Promise.resolve(part);
@@ -114,6 +139,7 @@ async function partsOf(store: Whole, tenantId?: string): Promise<BackupPart[]> {
   return parts;
 }
 
+const targets = ['memory', 'etcd'] as const;
 const alone = { isAlone: true };
 const refusal = (text: RegExp): unknown =>
   expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(text) as unknown });
@@ -122,6 +148,9 @@ describe.each([
   ['lmdb', 'lmdb'],
   ['lmdb', 'memory'],
   ['memory', 'lmdb'],
+  ['lmdb', 'etcd'],
+  ['etcd', 'lmdb'],
+  ['etcd', 'etcd'],
 ] as const)('a whole store, from %s to %s', (from, to) => {
   it.each([0, 1, 60])('is the same with %i rows, over a file', async (rows) => {
     const source = await open(from);
@@ -138,8 +167,8 @@ describe.each([
 });
 
 describe('an export', () => {
-  it('stands at one revision while writers go on', async () => {
-    const source = await open('lmdb');
+  it.each(['lmdb', 'etcd'] as const)('stands at one revision while writers go on (%s)', async (engine) => {
+    const source = await open(engine);
     await fill(source, 'shop', { rows: 600, seed: 3 });
     const before = await contents(source);
     const parts: BackupPart[] = [];
@@ -154,8 +183,8 @@ describe('an export', () => {
     expect(await contents(target)).toEqual(before);
   });
 
-  it('ends with the store', async () => {
-    const source = await open('lmdb');
+  it.each(['lmdb', 'etcd'] as const)('ends with the store (%s)', async (engine) => {
+    const source = await open(engine);
     await fill(source, 'shop', { rows: 600, seed: 3 });
     const parts = exportData(source, {}, systemIds);
     await parts.next();
@@ -170,7 +199,7 @@ describe('an export', () => {
 });
 
 describe('an import', () => {
-  it.each(['lmdb', 'memory'] as const)(
+  it.each(['lmdb', 'memory', 'etcd'] as const)(
     'goes on with revisions above all that were given, and with the clock (%s)',
     async (engine) => {
       const clock = new ManualClock(startMs + 50_000);
@@ -199,8 +228,12 @@ describe('an import', () => {
     expect(await usage(target)).toEqual(await usage(source));
   });
 
-  it('carries marks, so that a command that was done is not done again', async () => {
-    const source = await open('memory');
+  it.each([
+    ['memory', 'lmdb'],
+    ['lmdb', 'etcd'],
+    ['etcd', 'lmdb'],
+  ] as const)('carries marks, so that a command that was done is not done again (%s to %s)', async (from, to) => {
+    const source = await open(from);
     const mark = { key: Buffer.concat([scopeOf('shop'), Buffer.alloc(32, 7)]), value: Buffer.from('first') };
     const command = {
       checks: [],
@@ -216,18 +249,18 @@ describe('an import', () => {
       scope: scopeOf('shop'),
     };
     const [first] = await source.commit([command]);
-    const target = await open('lmdb');
+    const target = await open(to);
     await importData(target, listed(await partsOf(source)), alone);
     const [again] = await target.commit([command]);
     const revision = first!.kind === 'committed' ? first!.revision : -1;
     expect(again).toMatchObject({ kind: 'conflict', marks: [{ value: mark.value, revision }] });
   });
 
-  it('of a whole store is refused where there is data, and where storage is served; nothing changes', async () => {
+  it.each(targets)('of a whole store is refused where there is data, and where storage is served (%s)', async (to) => {
     const source = await open('memory');
     await fill(source, 'shop', { rows: 3, seed: 1 });
     const parts = await partsOf(source);
-    const target = await open('memory');
+    const target = await open(to);
     await expect(importData(target, listed(parts), { isAlone: false })).rejects.toEqual(refusal(/stop storage/));
     expect(await contents(target)).toEqual([]);
     await fill(target, 'other', { rows: 1, seed: 2 });
@@ -236,22 +269,27 @@ describe('an import', () => {
     expect(await contents(target)).toEqual(before);
   });
 
-  it('that is cut off after any part is not served, goes on with the same backup, and with no other', async () => {
-    const source = await open('memory');
-    await fill(source, 'shop', { rows: 900, seed: 1 });
-    const parts = await partsOf(source);
-    expect(parts.length).toBeGreaterThan(3);
-    for (let cut = 1; cut < parts.length; cut += 1) {
-      const target = await open('memory');
-      await expect(importData(target, listed(parts.slice(0, cut)), alone)).rejects.toMatchObject({
-        code: 'UNAVAILABLE',
-      });
-      await expect(refuseHalfImported(target)).rejects.toMatchObject({ code: 'INTERNAL' });
-      await expect(importData(target, listed(await partsOf(source)), alone)).rejects.toEqual(refusal(/another backup/));
-      await importData(target, listed(parts), alone);
-      expect(await contents(target)).toEqual(await contents(source));
-    }
-  });
+  it.each(targets)(
+    'that is cut off after any part is not served, goes on with the same backup alone (%s)',
+    async (to) => {
+      const source = await open('memory');
+      await fill(source, 'shop', { rows: 900, seed: 1 });
+      const parts = await partsOf(source);
+      expect(parts.length).toBeGreaterThan(3);
+      for (let cut = 1; cut < parts.length; cut += 1) {
+        const target = await open(to);
+        await expect(importData(target, listed(parts.slice(0, cut)), alone)).rejects.toMatchObject({
+          code: 'UNAVAILABLE',
+        });
+        await expect(refuseHalfImported(target)).rejects.toMatchObject({ code: 'INTERNAL' });
+        await expect(importData(target, listed(await partsOf(source)), alone)).rejects.toEqual(
+          refusal(/another backup/),
+        );
+        await importData(target, listed(parts), alone);
+        expect(await contents(target)).toEqual(await contents(source));
+      }
+    },
+  );
 });
 
 describe('one tenant', () => {
@@ -264,7 +302,7 @@ describe('one tenant', () => {
     return (await contents(store)).filter((line) => line.includes(scope)).map((line) => line.replace(scope, 'scope'));
   };
 
-  it.each(['lmdb', 'memory'] as const)(
+  it.each(['lmdb', 'memory', 'etcd'] as const)(
     'moves alone into a store with others, with its API keys (%s)',
     async (engine) => {
       const source = await open('lmdb');
@@ -289,29 +327,32 @@ describe('one tenant', () => {
     },
   );
 
-  it('is shut until all of it stands, and is taken up again where the import was cut off', async () => {
-    const source = await open('memory');
-    await fill(source, 'shop', { rows: 900, seed: 1 });
-    const parts = await partsOf(source, 'shop');
-    const target = await open('memory');
-    await expect(importData(target, listed(parts.slice(0, 2)), { isAlone: false })).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-    });
-    expect(await gateOf(target)).toEqual({ incarnation: 1, isOpen: false });
-    await expect(refuseHalfImported(target)).resolves.toBeUndefined();
-    await expect(importData(target, listed(await partsOf(source, 'shop')), { isAlone: false })).rejects.toEqual(
-      refusal(/another backup/),
-    );
-    await importData(target, listed(parts), { isAlone: false });
-    expect(await gateOf(target)).toEqual({ incarnation: 1, isOpen: true });
-    expect(await rowsOf(target, 1)).toEqual(await rowsOf(source, 1));
-  });
+  it.each(targets)(
+    'is shut until all of it stands, and is taken up again where the import was cut off (%s)',
+    async (to) => {
+      const source = await open('memory');
+      await fill(source, 'shop', { rows: 900, seed: 1 });
+      const parts = await partsOf(source, 'shop');
+      const target = await open(to);
+      await expect(importData(target, listed(parts.slice(0, 2)), { isAlone: false })).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
+      expect(await gateOf(target)).toEqual({ incarnation: 1, isOpen: false });
+      await expect(refuseHalfImported(target)).resolves.toBeUndefined();
+      await expect(importData(target, listed(await partsOf(source, 'shop')), { isAlone: false })).rejects.toEqual(
+        refusal(/another backup/),
+      );
+      await importData(target, listed(parts), { isAlone: false });
+      expect(await gateOf(target)).toEqual({ incarnation: 1, isOpen: true });
+      expect(await rowsOf(target, 1)).toEqual(await rowsOf(source, 1));
+    },
+  );
 
-  it('comes back in the life after, where it was deleted, once what it had is gone', async () => {
+  it.each(targets)('comes back in the life after, where it was deleted, once what it had is gone (%s)', async (to) => {
     const source = await open('memory');
     await fill(source, 'shop', { rows: 10, seed: 1 });
     const parts = await partsOf(source, 'shop');
-    const target = await open('memory');
+    const target = await open(to);
     const put = (key: Buffer, value: Buffer): void =>
       void writes.push({ kind: 'put', key: reserved(key), value, history: 'none' });
     const writes: Parameters<Store['commit']>[0][0]['writes'][0][] = [];

@@ -1,6 +1,7 @@
 /** What a client of storage says when things go wrong: that each failure means exactly what the contract says. */
 import { join } from 'node:path';
 import type { CommitOutcome, ReadResult, Transaction } from '../../proto/store';
+import { AppError } from '../../src/core/errors';
 import { ServedStore, whenReady } from '../support/served-store';
 import { SocketProxy } from '../support/socket-proxy';
 import { TinyStore } from '../support/tiny-store';
@@ -15,6 +16,8 @@ const checkOnly: Transaction = { checks: [{ key, revision: 0 }], writes: [] };
 /** A store that can be told not to answer: what it is asked it still does. */
 class SilentStore extends TinyStore {
   isSilent = false;
+  /** So often it does not know what became of a commit. */
+  unknownTimes = 0;
   commitsSeen = 0;
   readonly #onCommit: (() => void)[] = [];
 
@@ -28,6 +31,8 @@ class SilentStore extends TinyStore {
     const outcomes = await super.commit(transactions);
     for (const listener of this.#onCommit.splice(0)) listener();
     if (this.isSilent) await new Promise(() => undefined);
+    if (this.commitsSeen <= this.unknownTimes)
+      return transactions.map(() => ({ kind: 'failed', error: new AppError('OUTCOME_UNKNOWN', 'nobody knows') }));
     return outcomes;
   }
 
@@ -147,6 +152,26 @@ describe('failures of a client', () => {
     await expect(answer).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     await client.close();
     await proxy.stop();
+  });
+
+  test('a commit whose fate storage does not know yet is asked for again on the same connection, and applied once', async () => {
+    const client = served.client();
+    await whenReady(client);
+    inner.unknownTimes = 2;
+    expect(await client.commit([put('first', 0)])).toMatchObject([{ kind: 'committed', revision: 1 }]);
+    expect(inner.commitsSeen).toBe(3);
+    expect(client.isReady()).toBe(true);
+  });
+
+  test('one whose fate it never finds out is OUTCOME_UNKNOWN, in its words', async () => {
+    const client = served.client({ deadlineMs: 400 });
+    await whenReady(client);
+    inner.unknownTimes = Infinity;
+    await expect(client.commit([put('first', 0)])).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      message: 'nobody knows',
+    });
+    expect(client.isReady()).toBe(true);
   });
 
   test('storage that stops in order loses nothing: what runs is answered, what comes later goes to its successor', async () => {

@@ -5,6 +5,7 @@ import { Client, Metadata, credentials, status } from '@grpc/grpc-js';
 import { norikvService } from '../../proto/norikv-wire';
 import type { ClusterView } from '../../proto/norikv-wire';
 import { readBackup, verifyBackup } from '../../storage/backup/backup-file';
+import { EtcdCluster } from '../support/etcd';
 import { ensureBuilt, startProgram, temporaryDirectory } from './support/program';
 import type { Program } from './support/program';
 
@@ -12,6 +13,7 @@ jest.setTimeout(60_000);
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 const programs: Program[] = [];
 const clients: Client[] = [];
+let cluster: EtcdCluster | undefined;
 
 beforeAll(ensureBuilt, 300_000);
 beforeEach(async () => {
@@ -20,11 +22,14 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   await Promise.all(programs.splice(0).map((each) => each.destroy()));
+  await cluster?.stop();
+  cluster = undefined;
   await directory.remove();
 });
 
-async function start(): Promise<{ program: Program; client: Client }> {
-  const program = startProgram(directory.path, { NORIGATE_NORIKV_PORT: '0', NORIGATE_NORIKV_TENANT: 'default' });
+async function start(environment: Record<string, string> = {}): Promise<{ program: Program; client: Client }> {
+  const face = { NORIGATE_NORIKV_PORT: '0', NORIGATE_NORIKV_TENANT: 'default' };
+  const program = startProgram(directory.path, { ...face, ...environment });
   programs.push(program);
   await program.ready();
   const { address } = await program.logged('norikv listens');
@@ -37,7 +42,7 @@ async function start(): Promise<{ program: Program; client: Client }> {
 
 function call(
   client: Client,
-  service: 'Kv' | 'Admin',
+  service: 'Kv' | 'Admin' | 'Vector',
   name: string,
   request: object,
 ): Promise<Record<string, unknown>> {
@@ -49,13 +54,15 @@ function call(
   });
 }
 
-async function firstEpoch(client: Client): Promise<number> {
+async function firstView(client: Client): Promise<ClusterView> {
   const { path, requestSerialize, responseDeserialize } = norikvService('Meta')['WatchCluster']!;
   const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {}, new Metadata());
   stream.on('error', () => undefined);
-  for await (const view of stream) return (view as ClusterView).epoch;
+  for await (const view of stream) return view as ClusterView;
   throw new Error('the watch ended without a view');
 }
+
+const firstEpoch = async (client: Client): Promise<number> => (await firstView(client)).epoch;
 
 const key = Buffer.from('k');
 
@@ -94,4 +101,57 @@ it('makes a backup of the tenant, in place of the one before, and is shut with t
   const deleted = await program.query('mutation { deleteTenant(id: "default") }');
   expect(deleted.errors).toBeUndefined();
   await expect(call(client, 'Kv', 'Get', { key })).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+});
+
+it('goes from one machine to a cluster and back: no version of before is one, the epoch rises, vectors are found', async () => {
+  cluster = await EtcdCluster.start();
+  const etcd = {
+    NORIGATE_ENGINE: 'etcd',
+    NORIGATE_ETCD_ENDPOINTS: cluster.endpoints.join(','),
+    NORIGATE_SECRET: 'a secret of this test that is long enough',
+  };
+  const file = (name: string): string => join(directory.path, `${name}.backup`);
+  const command = async (environment: Record<string, string>, ...args: readonly string[]): Promise<void> => {
+    const program = startProgram(directory.path, environment, args);
+    programs.push(program);
+    expect(await program.ended).toMatchObject({ code: 0 });
+  };
+  const first = await start({ NORIGATE_SECRET: etcd.NORIGATE_SECRET });
+  const { version } = await call(first.client, 'Kv', 'Put', { key, value: Buffer.from('one') });
+  await call(first.client, 'Vector', 'CreateIndex', { namespace: 'v', dimensions: 2, distance: 1 });
+  await call(first.client, 'Vector', 'Insert', { namespace: 'v', id: 'a', vector: [1, 2] });
+  expect(
+    await first.program.query('{ vectorSearch(namespace: "v", near: { vector: [1, 2] }, k: 1) { matches { id } } }'),
+  ).toEqual({
+    data: { vectorSearch: { matches: [{ id: 'a' }] } },
+  });
+  let epoch = await firstEpoch(first.client);
+  await command({}, 'export', file('first'));
+  await command({ ...etcd, DATA_DIR: join(directory.path, 'gateway') }, 'import', file('first'));
+  await command({ ...etcd, DATA_DIR: join(directory.path, 'gateway') }, 'export', file('second'));
+  const lmdb = { ...etcd, NORIGATE_ENGINE: 'lmdb', NORIGATE_ETCD_ENDPOINTS: '' };
+  await command({ ...lmdb, DATA_DIR: join(directory.path, 'back') }, 'import', file('second'));
+  for (const environment of [
+    {
+      ...etcd,
+      DATA_DIR: join(directory.path, 'gateway'),
+      NORIGATE_NORIKV_HOST: '0.0.0.0',
+      NORIGATE_NORIKV_ADVERTISE: '127.0.0.1',
+    },
+    { ...lmdb, DATA_DIR: join(directory.path, 'back') },
+  ]) {
+    const { client } = await start(environment);
+    const view = await firstView(client);
+    expect(view.epoch).toBeGreaterThan(epoch);
+    epoch = view.epoch;
+    expect(view.nodes).toEqual([
+      expect.objectContaining({ addr: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as unknown }),
+    ]);
+    await expect(call(client, 'Kv', 'Put', { key, value: key, ifMatch: version })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+    });
+    const { matches } = await call(client, 'Vector', 'Search', { namespace: 'v', query: [1, 2], k: 5 });
+    expect(matches).toEqual([expect.objectContaining({ id: 'a', distance: 0 })]);
+    expect(await call(client, 'Admin', 'SnapshotShard', { id: 1 })).toMatchObject({ id: 1 });
+  }
 });

@@ -294,6 +294,33 @@ describe('a subscriber that stops reading', () => {
     await patient.stop();
   });
 
+  it('does not go on with another life of what it followed: it is complete', async () => {
+    const patient = await startSampleGateway({ slowConsumerMs: 60_000, heartbeatMs });
+    const connect = (): Promise<RawSocket> => openAcknowledged(patient.port, { 'x-tenant-id': tenantId });
+    const [stalled, other] = [await connect(), await connect()];
+    for (const { subscribe } of [stalled, other]) subscribe('1', padded);
+    await until(() => log.readerCount === 2);
+    append(1, 100);
+    await Promise.all([stalled, other].map(({ messages }) => messages.atLeast(2)));
+    await until(() => log.readerCount === 1);
+    stalled.socket.pause();
+    // Until it is suspended: the other one's source does not wait for it.
+    for (let at = 1; at <= 150; at += 1) {
+      append(1, 100_000);
+      await other.messages.atLeast(2 + at);
+    }
+    log.beginAnew();
+    append(1);
+    await until(() => other.messages.items.at(-1)?.type === 'complete');
+    stalled.socket.resume();
+    await until(() => stalled.messages.items.at(-1)?.type === 'complete');
+    const given = entries(stalled.messages.items);
+    expect(given).toEqual(range(1, given.length));
+    expect(given.length).toBeLessThan(151);
+    for (const { socket } of [stalled, other]) socket.terminate();
+    await patient.stop();
+  });
+
   it('over WebSocket is told SLOW_CONSUMER with where to go on, in every subscription of the socket, then closed', async () => {
     const { socket, messages, closed, subscribe } = await open();
     subscribe('1', padded);

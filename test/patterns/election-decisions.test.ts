@@ -1,4 +1,5 @@
 import {
+  acquiredAtMsOf,
   decideCampaign,
   decideRenewal,
   decideResignation,
@@ -13,7 +14,7 @@ const lease: Lease = { ...record, expiresAtMs: 900 };
 
 describe('a campaign', () => {
   it('begins the first reign with token 1', () => {
-    const next = { candidateId: 'b', token: 1, acquiredAtMs: 700, leaseMs: 300 };
+    const next = { candidateId: 'b', token: 1, acquiredAtMs: 700, leaseMs: 300, isFirst: true };
     expect(decideCampaign({ lease: undefined, fence: undefined }, { candidateId: 'b', leaseMs: 300 }, 700)).toEqual({
       verdict: { kind: 'leading', lease: next },
       next: { lease: next, fence: { token: 1, issuedAtMs: 700 } },
@@ -24,7 +25,7 @@ describe('a campaign', () => {
     const state = { lease: undefined, fence: { token: 4, issuedAtMs: 710 } };
     const { next } = decideCampaign(state, { candidateId: 'b', leaseMs: 300, claim: 'c' }, 700);
     expect(next).toEqual({
-      lease: { candidateId: 'b', token: 5, acquiredAtMs: 710, leaseMs: 300, claim: 'c' },
+      lease: { candidateId: 'b', token: 5, acquiredAtMs: 710, leaseMs: 300, isFirst: true, claim: 'c' },
       fence: { token: 5, issuedAtMs: 710 },
     });
   });
@@ -42,6 +43,19 @@ describe('a renewal', () => {
     const { verdict, next } = decideRenewal({ ...lease, claim: 'c' }, own);
     expect(next).toEqual({ ...record, leaseMs: 50, claim: 'c' });
     expect(verdict).toEqual({ kind: 'leading', lease: next });
+  });
+
+  it('of a first lease keeps the time at which that was committed, which begins the reign', () => {
+    const first = { ...lease, isFirst: true };
+    expect(decideRenewal(first, own).next).toMatchObject({ acquiredAtMs: lease.expiresAtMs! - lease.leaseMs });
+    expect(decideRenewal(first, own).next).not.toHaveProperty('isFirst');
+    expect(acquiredAtMsOf(first, 550)).toBe(100);
+    expect(acquiredAtMsOf(lease, 900)).toBe(100);
+  });
+
+  it('in the commit that begins the reign leaves the time to that commit', () => {
+    const first = { ...lease, isFirst: true, expiresAtMs: undefined };
+    expect(decideRenewal(first, own).next).toMatchObject({ acquiredAtMs: 100, isFirst: true, leaseMs: 50 });
   });
 
   it.each([

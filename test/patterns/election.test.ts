@@ -47,6 +47,23 @@ describe('an election', () => {
     expect(await leaderOf(other)).toEqual(leadership);
   });
 
+  it('begins a reign when it is written, however long that takes, and so never before the end of the last one', async () => {
+    await lead();
+    const { leaseExpiresAtMs } = await renew(1).then((outcome) => (outcome as { leadership: Leadership }).leadership);
+    world.clock.advance(1_000);
+    const beganMs = world.clock.nowMs();
+    other.store.beforeCommit = () => world.clock.advance(300);
+    const second = await lead({ candidateId: 'b' }, other);
+    expect(second.acquiredAtMs).toBeGreaterThanOrEqual(beganMs + 300);
+    expect(second.acquiredAtMs).toBeGreaterThanOrEqual(leaseExpiresAtMs);
+    expect(second.leaseExpiresAtMs - second.acquiredAtMs).toBe(1_000);
+    other.store.beforeCommit = undefined;
+    expect(await leaderOf()).toEqual(second);
+    const renewed = await renew(2, { candidateId: 'b', leaseMs: 500 });
+    expect(renewed).toMatchObject({ leadership: { acquiredAtMs: second.acquiredAtMs } });
+    expect((await leaderOf())?.acquiredAtMs).toBe(second.acquiredAtMs);
+  });
+
   it('is led by one of many who stand at once, on two gateways', async () => {
     const outcomes = await atOnce(40, (index) =>
       campaign({ candidateId: `c${index}` }, index % 2 === 0 ? gateway : other),

@@ -23,7 +23,7 @@ const append = (streamId: string, count = 1, { through = gateway, type = 'noted'
   through.events.append({ streamId, events: Array.from({ length: count }, () => ({ type, data })) });
 
 function follow(streamId: string, afterVersion?: number, through = gateway): Collected<Delivery> {
-  const collected = new Collected((signal) => through.events.follow(streamId, afterVersion, signal));
+  const collected = new Collected((signal) => through.events.follow({ streamId, afterVersion }, signal));
   open.push(collected);
   return collected;
 }
@@ -164,11 +164,35 @@ describe('a stream', () => {
     expect(seen(before)).toEqual([1, 2, 'caughtUp']);
   });
 
+  it('is gone on with in the life in which it was followed, and in no other', async () => {
+    await append('s', 2);
+    await gateway.events.delete({ streamId: 's' });
+    await append('s', 1);
+    const goOn = (life?: number) => {
+      const collected = new Collected((signal) =>
+        gateway.events.follow({ streamId: 's', afterVersion: 2, life }, signal),
+      );
+      open.push(collected);
+      return collected;
+    };
+    // At the very end of the life that is over there is nothing more to come.
+    const over = goOn(0);
+    await over.over;
+    expect(over.items).toEqual([]);
+    const [present, whichever] = [goOn(2), goOn()];
+    await Promise.all([present.atLeast(2), whichever.atLeast(2)]);
+    expect([seen(present), seen(whichever)]).toEqual([
+      [3, 'caughtUp'],
+      [3, 'caughtUp'],
+    ]);
+    expect(present.items.map(({ life }) => life)).toEqual([2, 2]);
+  });
+
   it('waits for those who take nothing, a page at a time, while others go on', async () => {
     await append('s', 100, { data: 'x'.repeat(2_000) });
     for (let at = 0; at < 9; at += 1) await append('s', 100, { data: 'x'.repeat(2_000) });
     const leaving = new AbortController();
-    const slow = gateway.events.follow('s', 0, leaving.signal);
+    const slow = gateway.events.follow({ streamId: 's', afterVersion: 0 }, leaving.signal);
     const taken: number[] = [];
     const take = async (): Promise<void> => {
       const { value } = await slow.next();
@@ -190,9 +214,9 @@ describe('a stream', () => {
   it('refuses what is no place', () => {
     const { signal } = new AbortController();
     for (const start of [
-      () => gateway.events.follow('', 0, signal),
-      () => gateway.events.follow('s', -1, signal),
-      () => gateway.events.follow('s', 0.5, signal),
+      () => gateway.events.follow({ streamId: '', afterVersion: 0 }, signal),
+      () => gateway.events.follow({ streamId: 's', afterVersion: -1 }, signal),
+      () => gateway.events.follow({ streamId: 's', afterVersion: 0.5 }, signal),
       () => gateway.events.followAll({ streamPrefix: '', after: 'x' }, signal),
       () => gateway.events.followAll({ streamPrefix: '', types: [] }, signal),
       () => gateway.events.followAll({ streamPrefix: 'x'.repeat(257) }, signal),

@@ -44,7 +44,7 @@ describe('an index', () => {
     const createdAtMs = world.clock.nowMs();
     const shown = { namespace: 'v', dimensions: 2, distance: 'euclidean', isExact: false, size: 0, createdAtMs };
     expect(await create()).toEqual({ kind: 'created', index: shown });
-    expect(await create('v', 3, other)).toEqual({ kind: 'exists' });
+    expect(await create('v', 3, other)).toMatchObject({ kind: 'exists', dimensions: 2 });
     await create('a');
     expect(await gateway.vectors.index('v')).toEqual(shown);
     expect(await other.vectors.indexes()).toEqual([{ ...shown, namespace: 'a' }, shown]);

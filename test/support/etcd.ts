@@ -18,6 +18,8 @@ export interface EtcdClusterOptions {
   readonly isDurable?: boolean;
   /** Further arguments of every member. */
   readonly args?: readonly string[];
+  /** Puts something between the members: given the port of one, the port by which the others reach it. */
+  readonly before?: (peerPort: number) => Promise<number>;
 }
 
 interface Member {
@@ -38,17 +40,19 @@ export class EtcdCluster {
 
   /** Starts the members; resolves when they have a leader. */
   static async start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
-    const { members: count = 1, isDurable = false, args = [] } = options;
+    const { members: count = 1, isDurable = false, args = [], before } = options;
     const directory = await mkdtemp(join(tmpdir(), 'norigate-etcd-'));
     const ports = await freePorts(2 * count);
-    const peers = ports.slice(count).map((port, index) => `m${index}=http://127.0.0.1:${port}`);
+    const peerPorts = ports.slice(count);
+    const shownPorts = before ? await Promise.all(peerPorts.map(before)) : peerPorts;
+    const peers = shownPorts.map((port, index) => `m${index}=http://127.0.0.1:${port}`);
     const members = peers.map((peer, index): Member => {
       const endpoint = `127.0.0.1:${ports[index]}`;
       const peerUrl = peer.slice(peer.indexOf('=') + 1);
       const name = `m${index}`;
       const own = ['--name', name, '--data-dir', join(directory, name)];
       own.push('--listen-client-urls', `http://${endpoint}`, '--advertise-client-urls', `http://${endpoint}`);
-      own.push('--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl);
+      own.push('--listen-peer-urls', `http://127.0.0.1:${peerPorts[index]}`, '--initial-advertise-peer-urls', peerUrl);
       own.push(
         '--initial-cluster',
         peers.join(','),

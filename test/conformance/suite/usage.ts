@@ -161,6 +161,14 @@ export function describeUsage(name: string, makeFixture: MakeFixture): void {
       await expectUsage(store, { keys: 100, bytes });
     });
 
+    it('counts all of what is written on and on, also while it is being written down', async () => {
+      const { store } = fixture;
+      const keys = 500;
+      for (let number = 100; number < 100 + keys; number += 1)
+        await store.commit([transaction([put(tenant, `key ${number}`, 1)])]);
+      await expectUsage(store, { keys, bytes: keys * 8 });
+    });
+
     it('refuses a quota that is no whole number', async () => {
       for (const quota of [{ keysMax: -1 }, { bytesMax: 0.5 }, { keysMax: Number.NaN }]) {
         expect(await fate(fixture.store, [put(tenant, 'a', 1)], quota)).toBe('INVALID_ARGUMENT');

@@ -7,6 +7,8 @@ import type { Resumptions } from '../../../src/gateway/resumable';
 export interface LogEntry {
   readonly entry: number;
   readonly padding: string;
+  /** Of the log, when it came. */
+  readonly life: number;
 }
 
 export class SampleLog {
@@ -14,6 +16,7 @@ export class SampleLog {
   readonly #entries: LogEntry[] = [];
   readonly #wakes = new Set<() => void>();
   #failure: AppError | undefined;
+  #life = 1;
   /** Sources that are open. */
   readerCount = 0;
   /** Sources that were ever opened. */
@@ -30,7 +33,13 @@ export class SampleLog {
   }
 
   append(paddingBytes = 0): void {
-    this.#entries.push({ entry: this.#entries.length + 1, padding: 'x'.repeat(paddingBytes) });
+    this.#entries.push({ entry: this.#entries.length + 1, padding: 'x'.repeat(paddingBytes), life: this.#life });
+    this.#wakeAll();
+  }
+
+  /** Its present life is over, with every source of it; what comes is of the next one. */
+  beginAnew(): void {
+    this.#life += 1;
     this.#wakeAll();
   }
 
@@ -41,15 +50,18 @@ export class SampleLog {
     this.#failure = undefined;
   }
 
-  /** Every entry behind `after`, or behind what there is now. The same object for the same entry. */
-  subscribe(after: number | null | undefined): AsyncIterable<LogEntry> {
+  /** Every entry of a life behind `after`, or behind what there is now. The same object for the same entry. */
+  subscribe(after: number | null | undefined, life = this.#life): AsyncIterable<LogEntry> {
     const from = after ?? this.#entries.length;
     if (from < 0 || from > this.#entries.length)
       throw new AppError('INVALID_ARGUMENT', `after is ${from}, the log has ${this.#entries.length} entries`);
-    return subscribeTo((signal) => this.#read(from, signal));
+    return subscribeTo((signal) => this.#read({ from, life }, signal));
   }
 
-  async *#read(from: number, signal: AbortSignal): AsyncGenerator<LogEntry, void, void> {
+  async *#read(
+    { from, life }: { readonly from: number; readonly life: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<LogEntry, void, void> {
     let at = from;
     let failure: AppError | undefined;
     let wake = (): void => undefined;
@@ -62,7 +74,7 @@ export class SampleLog {
     this.readerCount += 1;
     this.openedCount += 1;
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && life === this.#life) {
         if (at < this.#entries.length) yield this.#entries[at++]!;
         else if (failure) throw failure;
         else await new Promise<void>((resolve) => (wake = resolve));
@@ -83,6 +95,7 @@ export const sampleResumptions: Resumptions = {
   log: {
     argument: 'after',
     placeOf: ({ entry }) => (typeof entry === 'number' ? entry : undefined),
+    lifeOf: ({ life }) => life as number,
     read(lastEventId) {
       if (!/^\d{1,9}$/.test(lastEventId))
         throw new AppError('INVALID_ARGUMENT', `Last-Event-ID "${lastEventId}" is no number`);

@@ -20,6 +20,7 @@ import type { RequestContext } from '../../../resolvers/context';
 import { AppError } from '../../../src/core/errors';
 import { SampleFeed } from './sample-feed';
 import { SampleLog } from './sample-log';
+import { lifeArgument } from '../../../resolvers/subscription';
 
 /** Bytes as base64: a scalar whose parsed value is an object. */
 export const SampleBytes = new GraphQLScalarType<Buffer, string>({
@@ -202,7 +203,10 @@ export class SampleResolver {
 
   @Subscription(() => Entry, {
     subscribe: ({ args, context }: { args: Record<string, unknown>; context: RequestContext }) =>
-      SampleLog.of(context.tenantId).subscribe(args['after'] as number | undefined),
+      SampleLog.of(context.tenantId).subscribe(
+        args['after'] as number | undefined,
+        args[lifeArgument] as number | undefined,
+      ),
   })
   log(@Root() entry: Entry, @Arg('after', () => Int, { nullable: true }) _after: number | null | undefined): Entry {
     SampleFeed.executions += 1;

@@ -51,7 +51,7 @@ export async function runCoherence(seed: number, { store, isUnnoticed = false }:
   const read = async (gateway: Patterns, key: string): Promise<void> => {
     await simulation.network.pass();
     const least = written.get(slot(gateway, key)) ?? 0;
-    const { result } = await simulation.once(() => cacheOf(gateway).get(key));
+    const { result } = await simulation.once(async () => cacheOf(gateway).get(key));
     if (result.kind !== 'answered') return;
     const { entry, isHit } = result.outcome;
     if (entry && entry.revision < least)
@@ -74,7 +74,7 @@ export async function runCoherence(seed: number, { store, isUnnoticed = false }:
   for (const key of keys) {
     const stands = await simulation.near.kv.get(key, 'linearizable');
     for (const [index, cache] of caches.entries()) {
-      const asked = simulation.once(() => cache.get(key));
+      const asked = simulation.once(async () => cache.get(key));
       let isOver = false;
       void asked.finally(() => (isOver = true));
       while (!isOver) {

@@ -231,7 +231,7 @@ class Readers {
     const seen: Event[] = [];
     await this.#untilEnd(1, seen, {
       isOf: (event) => event.streamId === streamId,
-      start: ({ events }, signal) => events.follow(streamId, after, signal),
+      start: ({ events }, signal) => events.follow({ streamId, afterVersion: after }, signal),
       note: ({ version }) => (after = version!),
       // Deleted: none of the life that has begun since was seen.
       over: () => (after = 0),
