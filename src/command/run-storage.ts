@@ -20,8 +20,9 @@ import { toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
 import type { Logger } from '../core/telemetry';
-import { logIndexes } from './index-progress';
+import { indexReporter } from './index-progress';
 import { startNorikvFace } from './norikv-face';
+import { makeProgressBars } from './progress-bars';
 import { ensureSecret } from './server-secret';
 import { clockReporter } from './storage-clock';
 import { isStorageOrder } from './storage-messages';
@@ -93,7 +94,7 @@ async function withIndexes(store: Store, { config, clock, logger }: RunStorageOp
     memoryBytesMax: config.NORIGATE_VECTOR_MEMORY_BYTES_MAX,
     snapshots,
     snapshotEveryMs: config.NORIGATE_VECTOR_SNAPSHOT_MS,
-    report: logIndexes(logger, clock),
+    report: indexReporter({ logger, clock, showProgress: makeProgressBars(process.stderr) }),
   });
 }
 

@@ -30,10 +30,17 @@ export interface IndexFeedOptions {
   readonly after?: Promise<void> | undefined;
   /** Told of a snapshot that could not be written. */
   readonly onFault?: ((error: AppError) => void) | undefined;
-  /** Told of the rows that were read, while the index is made from them. */
-  readonly onProgress?: ((rows: number, isDone: boolean) => void) | undefined;
+  /** Told of the rows that were read, while the index is made from them or compared with them. */
+  readonly onProgress?: ((progress: IndexProgress) => void) | undefined;
   /** Told whenever the index has changed. Throws where it has become too large. */
   readonly onState: (state: IndexState) => void;
+}
+
+export interface IndexProgress {
+  readonly rows: number;
+  /** Of all rows; undefined: they were not counted, since only their keys are read. */
+  readonly total: number | undefined;
+  readonly isDone: boolean;
 }
 
 interface Waiter {
@@ -199,13 +206,29 @@ export class IndexFeed {
     const { store, rows, onProgress } = this.#options;
     let from = rows.start;
     let count = 0;
+    let total: number | undefined;
     while (!this.#stopping.signal.aborted) {
       const { results } = await store.read([{ ...page, start: from, end: rows.end }]);
       const { entries, more } = results[0]!;
       if (entries.length > 0) await take(entries);
       count += entries.length;
-      onProgress?.(count, !more);
+      if (more) from = keyAfter(entries.at(-1)!.key);
+      if (more && !page.keysOnly) total ??= count + (await this.#countFrom(from));
+      onProgress?.({ rows: count, total, isDone: !more });
       if (!more) return;
+      await othersTurn();
+    }
+  }
+
+  /** So that it can be said how far it is. Keys alone cost little beside the rows. */
+  async #countFrom(start: Buffer): Promise<number> {
+    const { store, rows } = this.#options;
+    let from = start;
+    for (let count = 0; ;) {
+      const { results } = await store.read([{ start: from, end: rows.end, limit: keysOfPage, keysOnly: true }]);
+      const { entries, more } = results[0]!;
+      count += entries.length;
+      if (!more || this.#stopping.signal.aborted) return count;
       from = keyAfter(entries.at(-1)!.key);
       await othersTurn();
     }

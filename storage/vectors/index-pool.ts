@@ -7,13 +7,14 @@ import type { SearchRequest, Store } from '../../proto/store';
 import type { CancelTimer, Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import { IndexFeed } from './index-feed';
+import type { IndexProgress } from './index-feed';
 import type { IndexSettings, IndexState, Indexes } from './indexes';
 import { placeOf } from './snapshot-directory';
 import type { SnapshotDirectory } from './snapshot-directory';
 
 /** What becomes of an index that is made from its rows, or could not be written down. */
 export type IndexReport =
-  | { readonly kind: 'reading'; readonly index: number; readonly rows: number; readonly isDone: boolean }
+  | (IndexProgress & { readonly kind: 'reading'; readonly index: number })
   | { readonly kind: 'fault'; readonly error: AppError };
 
 export interface IndexPoolOptions {
@@ -132,7 +133,7 @@ export class IndexPool {
         this.#makeRoom(name);
         if (state.isWorn) this.#renew(feed, subject);
       },
-      onProgress: (read, isDone) => report?.({ kind: 'reading', index, rows: read, isDone }),
+      onProgress: (progress) => report?.({ kind: 'reading', index, ...progress }),
       onFault: (error) => report?.({ kind: 'fault', error }),
     });
     return feed;

@@ -352,6 +352,25 @@ describe('snapshots', () => {
     await store.close();
   }
 
+  it('that are missing are made from the rows, of which it is said how many have been read', async () => {
+    const names = Array.from({ length: 600 }, (_, index) => `r${index}`);
+    for (let at = 0; at < names.length; at += 50) {
+      const some = names.slice(at, at + 50);
+      const vectors = Object.fromEntries(some.map((name) => [name, randomVector()]));
+      // Rows of several pages.
+      const metadata = Object.fromEntries(some.map((name) => [name, { padding: 'x'.repeat(2_000) }]));
+      await committed(base, inserting(vectors, metadata));
+    }
+    await agrees(await openWithSnapshots());
+    const readings = reports.flatMap((each) => (each.kind === 'reading' ? [each] : []));
+    expect(readings.length).toBeGreaterThan(3);
+    expect(readings.map(({ total }) => total)).toEqual(readings.map(() => 600));
+    expect(readings.map(({ isDone }) => isDone)).toEqual([...readings.slice(1).map(() => false), true]);
+    const rows = readings.map((each) => each.rows);
+    expect(rows).toEqual([...rows].sort((x, y) => x - y));
+    expect(rows.at(-1)).toBe(600);
+  });
+
   it('spare reading the rows again: only what has changed meanwhile is read', async () => {
     await written();
     expect(await files()).toEqual([

@@ -1,4 +1,5 @@
-import { logIndexes } from '../../src/command/index-progress';
+import { indexReporter } from '../../src/command/index-progress';
+import type { Progress } from '../../src/command/progress-bars';
 import { ManualClock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import { makeLogger } from '../../src/core/telemetry';
@@ -7,13 +8,15 @@ function logged() {
   const clock = new ManualClock();
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
-  const report = logIndexes(makeLogger({ level: 'info', format: 'json', name: 'storage', destination }), clock);
+  const logger = makeLogger({ level: 'info', format: 'json', name: 'storage', destination });
+  const shown: Progress[] = [];
+  const report = indexReporter({ logger, clock, showProgress: (progress) => shown.push(progress) });
   const said = (): unknown[] => lines.splice(0).map(({ index, rows, msg }) => [index, rows, msg]);
-  return { clock, report, said };
+  return { clock, report, said, shown };
 }
 
-const reading = (rows: number, { index = 1, isDone = false } = {}) =>
-  ({ kind: 'reading', index, rows, isDone }) as const;
+const reading = (rows: number, { index = 1, isDone = false, total = undefined as number | undefined } = {}) =>
+  ({ kind: 'reading', index, rows, total, isDone }) as const;
 
 it('says how far an index of many rows has come, once a second, and when it has all', () => {
   const { clock, report, said } = logged();
@@ -32,6 +35,20 @@ it('says how far an index of many rows has come, once a second, and when it has 
   expect(said()).toEqual([
     [1, 8_000, 'reading rows for a vector index'],
     [1, 9_000, 'a vector index has all rows'],
+  ]);
+});
+
+it('shows a bar where there are many rows and it is known how many', () => {
+  const { report, shown } = logged();
+  report(reading(200, { total: 4_000 }));
+  report(reading(200));
+  expect(shown).toEqual([]);
+  report(reading(200, { total: 10_000 }));
+  report(reading(10_000, { total: 10_000, isDone: true }));
+  const bar = { name: 'vector index 1', total: 10_000, unit: 'rows' };
+  expect(shown).toEqual([
+    { ...bar, done: 200, isDone: false },
+    { ...bar, done: 10_000, isDone: true },
   ]);
 });
 
