@@ -64,6 +64,8 @@ const keepMs = 500;
 const keptMax = 20_000;
 const changesKeptMax = 10_000;
 const retryMs = 250;
+/** Rows that are looked at together. */
+const namesOfRead = 1_000;
 
 export class TenantAccess {
   readonly #store: Store;
@@ -75,6 +77,8 @@ export class TenantAccess {
   readonly #holds = new Map<string, Set<Hold>>();
   /** When those rows changed last, as far as the feed has brought it: a read may be older. */
   readonly #changedAt = new Map<string, Revision>();
+  /** Every change after it is heard of; 0: the feed has not begun. */
+  #beganAt: Revision = 0;
 
   constructor({ store, apiKeys, clock }: TenantAccessDependencies) {
     this.#store = store;
@@ -138,7 +142,8 @@ export class TenantAccess {
     if ([...hold.rows].some(([name, asOf]) => (this.#changedAt.get(name) ?? 0) > asOf)) {
       release();
       end();
-    }
+      // Between what it was judged on and the beginning of the feed nothing was heard.
+    } else if (isOlderThan(hold, this.#beganAt)) this.#judge([hold]).catch(() => this.#end(hold));
     return release;
   }
 
@@ -150,7 +155,7 @@ export class TenantAccess {
         const from = after === undefined ? {} : { afterRevision: after };
         for await (const batch of this.#store.watch([accessRange()], { ...from, keysOnly: true, signal })) {
           // From now: what was judged on older snapshots may have changed unseen.
-          if (after === undefined) this.#endOlderThan(batch.revision);
+          if (after === undefined) await this.#beginAt(batch.revision);
           after = batch.revision;
           for (const change of batch.changes) this.#onChange(change);
         }
@@ -165,11 +170,13 @@ export class TenantAccess {
   /** Other data than before: nothing is known, and nothing stays open. */
   reset(): void {
     this.#changedAt.clear();
-    this.#endOlderThan(Infinity);
+    this.#keys.clear();
+    this.#lives.clear();
+    for (const hold of this.#heldBefore(Infinity)) this.#end(hold);
   }
 
   #onChange({ key, revision }: Change): void {
-    const name = key.toString('latin1');
+    const name = nameOf(key);
     this.#changedAt.delete(name);
     this.#changedAt.set(name, revision);
     if (this.#changedAt.size > changesKeptMax) this.#changedAt.delete(this.#changedAt.keys().next().value!);
@@ -179,11 +186,30 @@ export class TenantAccess {
     for (const hold of [...(this.#holds.get(name) ?? [])]) if (hold.rows.get(name)! < revision) this.#end(hold);
   }
 
-  #endOlderThan(revision: Revision): void {
+  /** The feed begins: what is held rests on older states, whose rows may have changed since. */
+  async #beginAt(revision: Revision): Promise<void> {
     this.#keys.clear();
     this.#lives.clear();
-    for (const holds of [...this.#holds.values()])
-      for (const hold of [...holds]) if (Math.min(...hold.rows.values()) < revision) this.#end(hold);
+    // Those that come while these are judged are judged as they come.
+    this.#beganAt = revision;
+    await this.#judge(this.#heldBefore(revision));
+  }
+
+  #heldBefore(revision: Revision): readonly Hold[] {
+    const held = new Set([...this.#holds.values()].flatMap((holds) => [...holds]));
+    return [...held].filter((hold) => isOlderThan(hold, revision));
+  }
+
+  /** Ends those whose rows have changed since they were judged. Rejects with the store's failures. */
+  async #judge(held: readonly Hold[]): Promise<void> {
+    const names = [...new Set(held.flatMap(({ rows }) => [...rows.keys()]))];
+    const present = new Map<string, Revision>();
+    for (let at = 0; at < names.length; at += namesOfRead) {
+      const some = names.slice(at, at + namesOfRead).map((name) => ({ start: Buffer.from(name, 'latin1') }));
+      const { results } = await this.#store.read(some.map((range) => ({ ...range, keysOnly: true })));
+      for (const { entries } of results) for (const { key, revision } of entries) present.set(nameOf(key), revision);
+    }
+    for (const hold of held) if ([...hold.rows].some(([name, asOf]) => isOver(name, asOf, present))) this.#end(hold);
   }
 
   #end(hold: Hold): void {
@@ -236,9 +262,23 @@ export class TenantAccess {
 
 /** The rows that a claim rests on, by the names that the feed has for them. */
 function rowsOf({ tenantId, asOf, apiKey }: Claim): Map<string, Revision> {
-  const rows = new Map([[keyspace.tenantGate(tenantId).toString('latin1'), asOf]]);
-  if (apiKey) rows.set(keyspace.apiKey(Buffer.from(apiKey.id, 'hex')).toString('latin1'), apiKey.asOf);
+  const rows = new Map([[nameOf(keyspace.tenantGate(tenantId)), asOf]]);
+  if (apiKey) rows.set(nameOf(keyspace.apiKey(Buffer.from(apiKey.id, 'hex'))), apiKey.asOf);
   return rows;
+}
+
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
+}
+
+function isOlderThan({ rows }: Hold, revision: Revision): boolean {
+  return Math.min(...rows.values()) < revision;
+}
+
+/** Whether a row is another one than it was judged as. A tenant that was never created has no gate; a key that is in use has its row. */
+function isOver(name: string, asOf: Revision, present: ReadonlyMap<string, Revision>): boolean {
+  const revision = present.get(name);
+  return revision === undefined ? name.charCodeAt(0) === families.apiKey.code : revision > asOf;
 }
 
 function shut(tenantId: string): AppError {

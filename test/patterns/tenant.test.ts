@@ -559,16 +559,63 @@ describe('who is let in', () => {
       expect(await gateway.access.life('t')).toMatchObject({ isOpen: false });
     });
 
-    it('where the feed has a gap, everything that is older than its new beginning ends', async () => {
-      const asOf = await now();
-      await world.tenancy().tenants.create({ tenantId: 'v', name: 'V', plan: 'FREE' });
-      const hold = held('t', asOf);
-      stop.abort();
-      await running;
-      stop = new AbortController();
-      running = gateway.access.follow(stop.signal);
-      await settle();
-      expect(hold.ended).toBe(1);
+    describe('and has a gap', () => {
+      const other = () => world.tenancy();
+      const create = (name: string) => other().apiKeys.create({ tenantId: 't', name, role: 'READER' }, operator);
+      const pause = async (): Promise<void> => {
+        stop.abort();
+        await running;
+      };
+      const goOn = async (): Promise<void> => {
+        stop = new AbortController();
+        running = gateway.access.follow(stop.signal);
+        await settle();
+      };
+
+      it('what has changed in it ends when the feed begins anew, and nothing else', async () => {
+        await other().tenants.create({ tenantId: 'v', name: 'V', plan: 'FREE' });
+        const [kept, revoked] = [await create('kept'), await create('revoked')];
+        const asOf = await now();
+        const holds = [
+          held('t', asOf),
+          held('never made', asOf),
+          held('t', asOf, { id: kept.id, asOf }),
+          held('t', asOf, { id: revoked.id, asOf }),
+          held('v', asOf),
+        ];
+        await pause();
+        await other().apiKeys.revoke(revoked.id, operator);
+        await other().tenants.delete('v');
+        await goOn();
+        expect(holds.map(({ ended }) => ended)).toEqual([0, 0, 0, 1, 1]);
+        await other().tenants.delete('t');
+        await settle();
+        expect(holds.map(({ ended }) => ended)).toEqual([1, 0, 1, 1, 1]);
+      });
+
+      it('what is held only now is looked at as well, where it was judged before the gap', async () => {
+        const { id } = await create('n');
+        const asOf = await now();
+        await pause();
+        await other().apiKeys.revoke(id, operator);
+        await goOn();
+        const holds = [held('t', asOf, { id, asOf }), held('t', asOf)];
+        await settle();
+        expect(holds.map(({ ended }) => ended)).toEqual([1, 0]);
+      });
+
+      it('while storage is away it begins when storage is back', async () => {
+        const hold = held('t', await now());
+        await pause();
+        await other().tenants.delete('t');
+        gateway.store.beforeRead = () => Promise.reject(new AppError('UNAVAILABLE', 'away'));
+        await goOn();
+        expect(hold.ended).toBe(0);
+        gateway.store.beforeRead = undefined;
+        world.clock.advance(250);
+        await settle();
+        expect(hold.ended).toBe(1);
+      });
     });
   });
 });
