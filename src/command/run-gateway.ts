@@ -28,7 +28,8 @@ import { createGateway } from '../gateway/server';
 import type { GatewayServer, GatewayServerOptions } from '../gateway/server';
 import { TrustedDocuments, readTrustedDocuments } from '../gateway/trusted-documents';
 import { CacheBudget } from '../patterns/cache-entries';
-import { makePatterns, makeTenancy } from '../patterns/patterns';
+import { makeDueRows, makePatterns, makeTenancy } from '../patterns/patterns';
+import type { DueRows } from '../patterns/inventory-due-rows';
 import type { RemovalProgress } from '../patterns/tenant-removal';
 import { storageTlsOf } from './client-tls';
 import { makeProgressBars } from './progress-bars';
@@ -153,7 +154,8 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     // What ends with its subscription may have something to write: a leader resigns.
     while (contexts.isBusy() && !signal.aborted) await clock.sleep(lanesLookEveryMs, signal);
   });
-  followTenancy({ tenancy, clock, logger, lifecycle });
+  const dueRows = makeDueRows({ store: batched, clock, ids }, contexts.patternsOf);
+  followTenancy({ tenancy, dueRows, clock, logger, lifecycle });
   const port = await server.listen(config.PORT, config.HOST);
   const scheme = config.NORIGATE_TLS_CERT === undefined ? 'http' : 'https';
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
@@ -245,6 +247,7 @@ interface ContextParts {
 
 interface Contexts {
   readonly makeContext: MakeContext;
+  patternsOf(tenantId: string): Patterns;
   /** Whether commands of any tenant wait or run. */
   isBusy(): boolean;
 }
@@ -307,6 +310,7 @@ function makeContexts(parts: ContextParts): Contexts {
       const { tenantId } = caller;
       return { tenantId, caller, requestId, patterns: patternsOf(tenantId), tenancy };
     },
+    patternsOf,
     isBusy: () => [...tenants.keys()].some((tenantId) => tenants.get(tenantId)!.patterns.transact.depth > 0),
   };
 }
@@ -331,6 +335,7 @@ function reporterOf(metrics: Metrics): (report: { readonly commands: number; rea
 
 interface TenancyParts {
   readonly tenancy: Tenancy;
+  readonly dueRows: DueRows;
   readonly clock: Clock;
   readonly config: Config;
   readonly logger: Logger;
@@ -364,8 +369,8 @@ async function verifyJwtOf(config: Config, clock: Clock): Promise<VerifyJwt | un
   return makeVerifyJwt({ issuer, audience, keySet, tenantClaim, roleClaim, clock });
 }
 
-/** What goes on beside requests: who is let in no longer, what deleted tenants had, when keys were used. */
-function followTenancy({ tenancy, clock, logger, lifecycle }: Omit<TenancyParts, 'config'>): void {
+/** What goes on beside requests: who is let in no longer, what deleted tenants had, when keys were used, which holds have ended. */
+function followTenancy({ tenancy, dueRows, clock, logger, lifecycle }: Omit<TenancyParts, 'config'>): void {
   const stopping = new AbortController();
   const { access, removals, apiKeys } = tenancy;
   const goOn = async (what: string, run: (signal: AbortSignal) => Promise<void>): Promise<void> => {
@@ -383,6 +388,7 @@ function followTenancy({ tenancy, clock, logger, lifecycle }: Omit<TenancyParts,
     goOn('following who is let in', (signal) => access.follow(signal)),
     goOn('removing what deleted tenants had', (signal) => removals.run(signal)),
     goOn('noting when keys were used', flushUses),
+    goOn('recording which holds have ended', (signal) => dueRows.run(signal)),
   ];
   lifecycle.onStop('tenancy', async () => {
     stopping.abort();

@@ -197,6 +197,12 @@ export const families = {
     holds:
       "What is stored for one life of a tenant, written by storage alone, reserved scope: the family byte, the tenant's id escaped, its life in 4 bytes.",
   },
+  holdsDue: {
+    code: 0xf0,
+    history: 'none',
+    holds:
+      "When a hold of a sku may end, of all tenants in the order of that time, reserved scope: the family byte, the time in 8 bytes, the tenant's id escaped, its life in 4 bytes, the sku, raw.",
+  },
   dataImport: {
     code: 0x6f,
     history: 'none',
@@ -245,6 +251,7 @@ export const isCallersRecord: Readonly<Record<FamilyName, boolean>> = {
   apiKeyUse: false,
   tenantRemoval: false,
   tenantUsage: false,
+  holdsDue: false,
   dataImport: false,
 };
 
@@ -323,6 +330,8 @@ export const keyspace = {
   inventoryItem: (sku: string): Buffer => familyKey('inventoryItem', sku),
   hold: (sku: string, expiresAtMs: number, reservationId: string): Buffer =>
     familyKey('hold', escaped(sku), uint64(expiresAtMs), reservationId),
+  /** As a pattern writes it; `holds-due.ts` says where it is stored. */
+  holdsDue: (atMs: number, sku: string): Buffer => familyKey('holdsDue', uint64(atMs), sku),
   reservation: (id: string): Buffer => familyKey('reservation', id),
   /** The newest first. */
   stockMovement: (sku: string, number: number): Buffer =>

@@ -4,7 +4,8 @@
  * by themselves. It makes the change feed show an expiry, keeps later reads short, and completes the list of movements.
  *
  * This process does it for the skus on which it has made holds, seen something to do, or has subscribers, within a quarter of a second
- * of the expiry, while storage answers; several processes race without harm. One commit records at most 100 holds of a sku.
+ * of the expiry, while storage answers; what is left, whoever made it, any process finds by the row that says when a sku is due
+ * (`inventory-due-rows.ts`). Several processes race without harm. One commit records at most 100 holds of a sku.
  */
 import type { KeyRange, Store } from '../../proto/store';
 import type { CancelTimer, Clock } from '../core/clock';
@@ -15,8 +16,8 @@ import { foldDue, mayHaveDue } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState } from './inventory-due';
 import { decodeItem, toHold } from './inventory-records';
-import type { Hold } from './inventory-records';
-import { putItem } from './inventory-rows';
+import type { Hold, ItemRecord, MovementRecord } from './inventory-records';
+import { deleteDue, putItem } from './inventory-rows';
 
 export interface ExpiryDependencies {
   readonly store: Store;
@@ -28,6 +29,17 @@ export interface ExpiryDependencies {
 interface Step {
   readonly isMore: boolean;
   readonly nextInMs: number | undefined;
+  /** When the item is to be looked at next, as far as a row says so; undefined: none does. */
+  readonly dueAtMs: number | undefined;
+}
+
+/** What was read of an item for a step. */
+export interface Ended {
+  readonly state: ItemState;
+  /** The first of those that had ended, of which the rows are still there. */
+  readonly holds: readonly Hold[];
+  /** Through when they were looked for. */
+  readonly throughMs: number;
 }
 
 /** Each takes two writes of a transaction. */
@@ -79,6 +91,20 @@ export class InventoryExpiry {
 
   /** Records all that has ended of a sku, at most 20,000 holds; then plans for what comes. Rejects with the store's failures. */
   async catchUp(sku: string): Promise<void> {
+    const { isMore, nextInMs } = await this.#recordAll(sku);
+    if (isMore) this.plan(sku, 0);
+    else if (nextInMs !== undefined) this.plan(sku, nextInMs);
+  }
+
+  /**
+   * Records likewise, and plans nothing: a row says when the sku is due again. Whether that is still the one that says `atMs`, so
+   * that there is more to do.
+   */
+  async catchUpDue(sku: string, atMs: number): Promise<boolean> {
+    return (await this.#recordAll(sku)).dueAtMs === atMs;
+  }
+
+  async #recordAll(sku: string): Promise<Step> {
     // What runs already may have read before the caller came.
     await this.#running.get(sku)?.catch(() => undefined);
     let running = this.#running.get(sku);
@@ -86,9 +112,7 @@ export class InventoryExpiry {
       running = this.#runSteps(sku).finally(() => this.#ran(sku));
       this.#running.set(sku, running);
     }
-    const { isMore, nextInMs } = await running;
-    if (isMore) this.plan(sku, 0);
-    else if (nextInMs !== undefined) this.plan(sku, nextInMs);
+    return running;
   }
 
   #ran(sku: string): void {
@@ -119,15 +143,18 @@ export class InventoryExpiry {
     const { store, transact } = this.#dependencies;
     const { states, nowMs } = await readItems(store, [sku]);
     const state = states[0];
-    if (!state) return { isMore: false, nextInMs: undefined };
+    if (!state) return { isMore: false, nextInMs: undefined, dueAtMs: undefined };
     const holds = await this.#endedHolds(sku, nowMs);
     const nextInMs = state.item.nextExpiryMs && state.item.nextExpiryMs - nowMs;
-    if (holds.length === 0 && !mayHaveDue(state.stored, nowMs)) return { isMore: false, nextInMs };
-    const { outcome: wasTrue } = await transact.run({
+    const { stored } = state;
+    if (holds.length === 0 && !mayHaveDue(stored, nowMs) && !isDue(stored, nowMs))
+      return { isMore: false, nextInMs, dueAtMs: stored.dueAtMs };
+    const { outcome } = await transact.run({
       records: [keyspace.inventoryItem(sku)],
-      decide: (view) => recordEnded(view, state, holds),
+      decide: (view) => recordEnded(view, { state, holds, throughMs: nowMs }),
     });
-    return { isMore: !wasTrue || holds.length === holdsAStepMax, nextInMs };
+    const { isAll, dueAtMs } = outcome;
+    return { isMore: !isAll || holds.length === holdsAStepMax, nextInMs, dueAtMs };
   }
 
   /** The first of those whose rows are still there. */
@@ -138,27 +165,44 @@ export class InventoryExpiry {
   }
 }
 
-/** Folds, records and removes, as far as what was read is still true of the item; whether it was. */
-export function recordEnded(view: View, { sku, stored, due }: ItemState, holds: readonly Hold[]): boolean {
+/** What came of a step. */
+interface Recorded {
+  /** What was read was true of the item, and all of it is recorded. */
+  readonly isAll: boolean;
+  readonly dueAtMs: number | undefined;
+}
+
+function isDue({ dueAtMs }: ItemRecord, nowMs: number): boolean {
+  return dueAtMs !== undefined && dueAtMs <= nowMs;
+}
+
+/** Folds, records and removes, as far as what was read is still true of the item; then says when it is due again. */
+export function recordEnded(view: View, { state, holds, throughMs }: Ended): Recorded {
+  const { sku, stored, due } = state;
   const row = view.get(keyspace.inventoryItem(sku));
   const current = row && decodeItem(row.value);
   // Where others have removed rows, these may be among them.
-  if (!current || current.sweeps !== stored.sweeps) return false;
+  if (!current || current.sweeps !== stored.sweeps) return { isAll: false, dueAtMs: current?.dueAtMs };
   const folded = foldDue(current, row.revision, due);
   // Rows up to here have stayed as they were read.
   const { expiredThroughMs } = folded ?? stored;
   const recorded = holds.filter(({ expiresAtMs }) => expiresAtMs <= expiredThroughMs);
-  for (const { key } of recorded) view.deleteSideRow(key, families.hold.history);
-  const movements = recorded.map(({ quantity, reservationId, expiresAtMs }) => ({
-    type: 'expired' as const,
-    quantity,
-    atMs: expiresAtMs,
-    reservationId,
-  }));
-  if (!folded && recorded.length === 0) return due === undefined;
   const item = folded ?? current;
+  // Then every hold whose end is not recorded is one that is not folded either: none ends before the item's next expiry.
+  const isClear = item.expiredThroughMs === expiredThroughMs && recorded.length < holdsAStepMax;
+  const isOver = isClear && isDue(current, throughMs);
+  if (!folded && recorded.length === 0 && !isOver) return { isAll: due === undefined, dueAtMs: current.dueAtMs };
+  for (const { key } of recorded) view.deleteSideRow(key, families.hold.history);
+  if (isOver) deleteDue(view, sku, current.dueAtMs!);
   const sweeps = recorded.length > 0 ? item.sweeps + 1 : item.sweeps;
-  const updatedAtMs = Math.max(view.nowMs, item.updatedAtMs);
-  putItem(view, sku, { ...item, sweeps, updatedAtMs }, movements);
-  return recorded.length === holds.length;
+  // To say when it is due again is no change of the item.
+  const isChanged = folded !== undefined || recorded.length > 0;
+  const updatedAtMs = isChanged ? Math.max(view.nowMs, item.updatedAtMs) : item.updatedAtMs;
+  const dueAtMs = isOver ? undefined : item.dueAtMs;
+  const written = putItem(view, sku, { ...item, sweeps, updatedAtMs, dueAtMs }, recorded.map(toMovement));
+  return { isAll: recorded.length === holds.length, dueAtMs: written.dueAtMs };
+}
+
+function toMovement({ quantity, reservationId, expiresAtMs }: Hold): MovementRecord {
+  return { type: 'expired', quantity, atMs: expiresAtMs, reservationId };
 }

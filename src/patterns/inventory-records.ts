@@ -2,6 +2,7 @@
 import type { Entry } from '../../proto/store';
 import { decodeRecord, encodeRecord } from '../core/codec';
 import { AppError } from '../core/errors';
+import { itemFormat } from '../core/holds-due';
 import { keyspace, readHoldKey, readStockMovementKey } from '../core/keyspace';
 import { readUint64, uint64 } from '../core/tuple';
 
@@ -17,6 +18,11 @@ export interface ItemRecord {
   readonly expiredThroughMs: number;
   /** No unfolded hold ends before it; left out: there is none. */
   readonly nextExpiryMs?: number | undefined;
+  /**
+   * A row says that there is something to look at from then on (`holdsDue`): never after any hold of it whose end is not recorded.
+   * Left out: there is no such row, and no such hold.
+   */
+  readonly dueAtMs?: number | undefined;
   /** Movements recorded so far. */
   readonly movements: number;
   /** Rises whenever rows of folded holds are removed. */
@@ -72,11 +78,11 @@ export interface Movement extends MovementRecord {
 const format = 1;
 
 export function encodeItem(item: ItemRecord): Buffer {
-  return encodeRecord(format, item);
+  return encodeRecord(itemFormat, item);
 }
 
 export function decodeItem(value: Buffer): ItemRecord {
-  return decodeRecord<ItemRecord>(format, value);
+  return decodeRecord<ItemRecord>(itemFormat, value);
 }
 
 export function encodeReservation(reservation: ReservationRecord): Buffer {

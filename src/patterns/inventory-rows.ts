@@ -1,5 +1,6 @@
 /** Rows of the inventory, read and written through the view of a decision. */
 import { assertInvariant } from '../core/errors';
+import { holdsDueValue } from '../core/holds-due';
 import { families, keyspace } from '../core/keyspace';
 import type { View } from '../store/transact';
 import { decisionTime, foldDue } from './inventory-decisions';
@@ -51,14 +52,37 @@ export function readReservationRow(view: View, id: string): ReservationRecord | 
   return row && decodeReservation(row.value);
 }
 
-/** Writes the item together with what moved it. */
-export function putItem(view: View, sku: string, item: ItemRecord, movements: readonly MovementRecord[] = []): void {
+/** Writes the item together with what moved it, and where that is needed when to look at it; as it was written. */
+export function putItem(
+  view: View,
+  sku: string,
+  item: ItemRecord,
+  movements: readonly MovementRecord[] = [],
+): ItemRecord {
   for (const [index, movement] of movements.entries()) {
     const key = keyspace.stockMovement(sku, item.movements + 1 + index);
     view.putSideRow(key, encodeMovement(movement), { history: families.stockMovement.history });
   }
-  const written = { ...item, movements: item.movements + movements.length };
+  const dueAtMs = keepDue(view, sku, item);
+  const written = { ...item, movements: item.movements + movements.length, dueAtMs };
   view.put(keyspace.inventoryItem(sku), encodeItem(written), { history: families.inventoryItem.history });
+  return written;
+}
+
+/**
+ * When the item is to be looked at: never after a hold may end. One row for each item, which mostly stands already, since a hold
+ * that is made later mostly ends later too.
+ */
+function keepDue(view: View, sku: string, { nextExpiryMs, dueAtMs }: ItemRecord): number | undefined {
+  if (nextExpiryMs === undefined || (dueAtMs !== undefined && dueAtMs <= nextExpiryMs)) return dueAtMs;
+  if (dueAtMs !== undefined) deleteDue(view, sku, dueAtMs);
+  const { history } = families.holdsDue;
+  view.putSideRow(keyspace.holdsDue(nextExpiryMs, sku), holdsDueValue, { history });
+  return nextExpiryMs;
+}
+
+export function deleteDue(view: View, sku: string, dueAtMs: number): void {
+  view.deleteSideRow(keyspace.holdsDue(dueAtMs, sku), families.holdsDue.history);
 }
 
 export interface ReservationRow {

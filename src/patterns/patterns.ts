@@ -18,6 +18,7 @@ import { Deduplication } from './deduplication';
 import { Elections } from './election';
 import { Events } from './event-stream';
 import { Inventory } from './inventory';
+import { DueRows } from './inventory-due-rows';
 import { InventoryExpiry } from './inventory-expiry';
 import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
@@ -69,6 +70,8 @@ export interface Patterns {
   readonly events: Events;
   readonly inventory: Inventory;
   readonly reservations: Reservations;
+  /** For whoever finds that holds have ended. */
+  readonly expiry: InventoryExpiry;
   readonly rateLimits: RateLimits;
   /** What the gateway keeps of its own callers: no caller's identifier reaches it. */
   readonly requestLimits: RateLimits;
@@ -103,6 +106,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     events: new Events({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
     reservations: new Reservations({ store, transact, ids, expiry }),
+    expiry,
     rateLimits: new RateLimits({ store, transact }),
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),
     cluster: new Cluster(store, clock),
@@ -143,4 +147,13 @@ export function makeTenancy(dependencies: TenancyDependencies): Tenancy {
     access: new TenantAccess({ store, apiKeys, clock }),
     removals,
   };
+}
+
+/** What a process does for the stock of all tenants. `patternsOf`: of a tenant's present life. */
+export function makeDueRows(
+  { store: whole, clock, ids }: Pick<TenancyDependencies, 'store' | 'clock' | 'ids'>,
+  patternsOf: (tenantId: string) => Pick<Patterns, 'expiry'>,
+): DueRows {
+  const store = new ScopedStore(whole, reservedScope);
+  return new DueRows({ store, clock, ids, expiryOf: (tenantId) => patternsOf(tenantId).expiry });
 }

@@ -2,7 +2,8 @@
  * A Store that sees one scope of another and nothing else: the one choke point of tenancy. Every key that goes in gets
  * the scope's prefix, every key that comes out loses it, and a range, however far its end, stays inside, since its
  * end gets the prefix too. Prefixes come from `tenantScope`, none of which begins another, so that no key
- * of one scope can be named from another. A key that comes back without the prefix is a broken invariant.
+ * of one scope can be named from another. A key that comes back without the prefix is a broken invariant. One kind of row is written
+ * elsewhere, and cannot be read from here: what is due of all tenants lies side by side (`src/core/holds-due.ts`).
  *
  * A scope may have a gate: a key outside of it that says whether the scope is open. Every commit and every search checks it and every read
  * reads it in its own snapshot, so that a scope which was shut is shut in that very instant, on every gateway. It costs one
@@ -33,6 +34,8 @@ import type {
 } from '../../proto/store';
 import { AppError, assertInvariant } from '../core/errors';
 import { eitherSignal, endable } from '../core/endable';
+import { isHoldsDue, storedHoldsDue } from '../core/holds-due';
+import { tenantScopeLength } from '../core/keyspace';
 
 /** What decides whether a scope is open. */
 export interface ScopeGate {
@@ -52,6 +55,7 @@ export class ScopedStore implements Store {
   readonly #store: Store;
   readonly #scope: Buffer;
   readonly #gate: ScopeGate | undefined;
+  readonly #isTenants: boolean;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   /** One object for one change, however many watches show it: who is given the same can share what is made of it. */
@@ -62,6 +66,7 @@ export class ScopedStore implements Store {
     this.#store = store;
     this.#scope = scope;
     this.#gate = gate;
+    this.#isTenants = tenantScopeLength(scope) === scope.length;
     // Every watch listens to it.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -167,7 +172,7 @@ export class ScopedStore implements Store {
     return {
       ...transaction,
       checks: this.#checks(checks),
-      writes: writes.map((write) => ({ ...write, key: this.#key(write.key) })),
+      writes: writes.map((write) => ({ ...write, key: this.#written(write.key) })),
       ...(marks && { marks: marks.map((mark) => ({ ...mark, key: this.#key(mark.key) })) }),
       scope: scope === undefined ? this.#scope : this.#prefixed(scope),
     };
@@ -177,6 +182,10 @@ export class ScopedStore implements Store {
     const scoped = checks.map((check) => ({ ...check, key: this.#key(check.key) }));
     if (this.#gate) scoped.push({ key: this.#gate.key, revision: this.#gate.revision });
     return scoped;
+  }
+
+  #written(key: Buffer): Buffer {
+    return this.#isTenants && isHoldsDue(key) ? storedHoldsDue(this.#scope, key) : this.#key(key);
   }
 
   /** The empty key is no key: it stays empty, so that the store refuses the transaction alone. */

@@ -48,7 +48,7 @@ export async function importData(
     if (!target) throw new AppError('INVALID_ARGUMENT', 'a backup begins with its head');
     if (part.kind === 'end') return { rows, marks, revision: await target.finish() };
     const block = readBlock(part.block);
-    await store.load({ rows: block.rows.map(target.row), marks: block.marks.map(target.mark) });
+    await store.load({ rows: block.rows.flatMap(target.rows), marks: block.marks.map(target.mark) });
     rows += block.rows.length;
     marks += block.marks.length;
   }
@@ -85,7 +85,7 @@ async function openWholeImport(store: Store & Portable, head: BackupHead): Promi
     floor: await floorOf(store, head, { clockMs: head.clockMs, isAll: true }),
   });
   return {
-    row: (each) => each,
+    rows: (each) => [each],
     mark: (each) => each,
     finish: () => commitOne(store, { checks: [], writes: [{ kind: 'delete', key, history: importHistory }] }),
   };

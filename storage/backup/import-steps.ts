@@ -8,7 +8,8 @@ import type { BackupHead } from './backup-parts';
 
 /** What an import does with a backup of its kind. */
 export interface ImportTarget {
-  row(row: PortableRow): PortableRow;
+  /** The row as it is there, with others that the backup leaves to be made again. */
+  rows(row: PortableRow): readonly PortableRow[];
   mark(mark: PortableMark): PortableMark;
   /** Opens what was imported. The revision of that commit. */
   finish(): Promise<number>;

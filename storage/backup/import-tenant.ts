@@ -7,6 +7,7 @@ import type { Entry, Store, Write } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
 import { decodeRecord, encodeRecord } from '../../src/core/codec';
 import { families, keyspace, reservedScope, tenantRemovalsPrefix, tenantScope } from '../../src/core/keyspace';
+import { holdsDueOfItem, holdsDueValue } from '../../src/core/holds-due';
 import { decodeGate, encodeGate, tenantRecordFormat } from '../../src/core/tenant-gate';
 import type { Portable, PortableRow } from '../portable';
 import type { BackupHead, BackupTenant } from './backup-parts';
@@ -49,8 +50,9 @@ export async function openTenantImport(
     ],
   });
   await refuseLateRows(store, { id, incarnation, gateRevision, isResumed: standing.begun !== undefined });
+  const move = moveRow(tenant, incarnation);
   return {
-    row: moveRow(tenant, incarnation),
+    rows: (row) => withDue(move(row)),
     mark: (mark) => ({ ...mark, key: moved(mark.key, tenant, incarnation) }),
     finish: () =>
       commitOne(store, {
@@ -140,7 +142,7 @@ async function refuseLateRows(
 }
 
 /** A row of the backup's life as one of the new life. */
-function moveRow(tenant: BackupTenant, incarnation: number): ImportTarget['row'] {
+function moveRow(tenant: BackupTenant, incarnation: number): (row: PortableRow) => PortableRow {
   const { id } = tenant;
   return (row) => {
     if (row.key[0] !== reservedScope[0]) return { ...row, key: moved(row.key, tenant, incarnation) };
@@ -158,6 +160,13 @@ function moveRow(tenant: BackupTenant, incarnation: number): ImportTarget['row']
         throw new AppError('INVALID_ARGUMENT', `the backup of the tenant "${id}" has rows of others: it is not taken`);
     }
   };
+}
+
+/** With the row that says when the holds of an item end, which lies outside of the tenant's scope. */
+function withDue(row: PortableRow): readonly PortableRow[] {
+  const key = holdsDueOfItem(row.key, row.value);
+  const { history } = families.holdsDue;
+  return key === undefined ? [row] : [row, { key, value: holdsDueValue, expiresAtMs: 0, history }];
 }
 
 /** An API key's record says which life it opens. */

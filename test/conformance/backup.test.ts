@@ -6,7 +6,9 @@ import type { Store } from '../../proto/store';
 import { ManualClock, systemClock } from '../../src/core/clock';
 import { makeSeededIds, systemIds } from '../../src/core/ids';
 import { families, keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
-import { decodeGate } from '../../src/core/tenant-gate';
+import { encodeRecord } from '../../src/core/codec';
+import { holdsDueRange, holdsDueValue, itemFormat, readHoldsDueKey } from '../../src/core/holds-due';
+import { decodeGate, encodeGate } from '../../src/core/tenant-gate';
 import { decodeUsage, noUsage, usageKey } from '../../src/core/usage';
 import { readBackup, readBackupBytes, verifyBackup, writeBackup } from '../../storage/backup/backup-file';
 import type { ByteSource } from '../../storage/backup/backup-file';
@@ -326,6 +328,44 @@ describe('one tenant', () => {
       expect(await gateOf(target)).toEqual({ incarnation: 1, isOpen: true });
     },
   );
+
+  it.each(targets)('brings the rows that say when its holds end, in the life that it arrives in (%s)', async (to) => {
+    const source = await open('memory');
+    const item = (sku: string, value: Buffer) =>
+      ({
+        kind: 'put',
+        key: Buffer.concat([scopeOf('shop'), keyspace.inventoryItem(sku)]),
+        value,
+        history: 'key',
+      }) as const;
+    const writes = [
+      item('mug', encodeRecord(itemFormat, { dueAtMs: startMs + 500 })),
+      item('cup', encodeRecord(itemFormat, {})),
+      item('odd', encodeRecord(itemFormat, { dueAtMs: -1.5 })),
+      item('no item', Buffer.from('\u0001{"dueAtMs":')),
+    ];
+    await source.commit([{ checks: [], writes }]);
+    const target = await open(to);
+    await target.commit([
+      {
+        checks: [],
+        writes: [
+          {
+            kind: 'put',
+            key: reserved(keyspace.tenantGate('shop')),
+            value: encodeGate({ incarnation: 4, isOpen: false }),
+            history: 'key',
+          },
+        ],
+      },
+    ]);
+    await importData(target, listed(await partsOf(source, 'shop')), { isAlone: false });
+    const range = holdsDueRange(startMs * 2);
+    const { results } = await target.read([{ start: reserved(range.start), end: reserved(range.end) }]);
+    expect(results[0]!.entries.map(({ key, value }) => ({ ...readHoldsDueKey(key.subarray(1)), value }))).toEqual([
+      { atMs: startMs + 500, tenantId: 'shop', incarnation: 5, sku: 'mug', value: holdsDueValue },
+    ]);
+  });
 
   it.each(targets)(
     'is shut until all of it stands, and is taken up again where the import was cut off (%s)',

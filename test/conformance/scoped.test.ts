@@ -1,5 +1,6 @@
 /** One scope of a store among others. */
-import { tenantScope } from '../../src/core/keyspace';
+import { holdsDueRange, holdsDueValue, readHoldsDueKey } from '../../src/core/holds-due';
+import { keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
 import { AppError } from '../../src/core/errors';
 import { ScopedStore } from '../../src/store/scoped-store';
 import { lmdbFixture } from '../support/lmdb-fixture';
@@ -51,6 +52,29 @@ describe('two scopes of one store', () => {
     await watch.until(second.revision);
     expect(watch.words()).toEqual([`put k @${second.revision}`]);
     await watch.end();
+    await remove();
+  });
+
+  test('write when holds are due side by side in the order of time, where neither can read it', async () => {
+    const { store, remove } = await memoryFixture({});
+    const scopes = [tenantScope('a', 1), tenantScope('a\0', 2)];
+    const [one, other] = scopes.map((scope) => new ScopedStore(store, scope)) as [ScopedStore, ScopedStore];
+    const due = (atMs: number, sku: string) =>
+      ({ kind: 'put', key: keyspace.holdsDue(atMs, sku), value: holdsDueValue, history: 'none' }) as const;
+    await committed(one, transaction([due(300, 'x'), due(100, 'long\0sku')]));
+    await committed(other, transaction([due(200, 'x')]));
+    const reserved = new ScopedStore(store, reservedScope);
+    const keys = async (throughMs: number) =>
+      (await reserved.read([holdsDueRange(throughMs)])).results[0]!.entries.map(({ key }) => readHoldsDueKey(key));
+    const rows = [
+      { atMs: 100, tenantId: 'a', incarnation: 1, sku: 'long\0sku' },
+      { atMs: 200, tenantId: 'a\0', incarnation: 2, sku: 'x' },
+      { atMs: 300, tenantId: 'a', incarnation: 1, sku: 'x' },
+    ];
+    expect([await keys(300), await keys(299), await keys(99)]).toEqual([rows, rows.slice(0, 2), []]);
+    expect([await contents(one), await contents(other)]).toEqual([{}, {}]);
+    await committed(one, transaction([{ kind: 'delete', key: keyspace.holdsDue(300, 'x'), history: 'none' }]));
+    expect(await keys(300)).toEqual(rows.slice(0, 2));
     await remove();
   });
 

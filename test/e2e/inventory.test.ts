@@ -1,5 +1,11 @@
 /** Inventory as shops have it: two gateways on one storage process, over HTTP and WebSocket, with storage killed under load. */
+import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock';
+import { systemIds } from '../../src/core/ids';
+import { stockMovementsRange, tenantScope } from '../../src/core/keyspace';
+import { toMovement } from '../../src/patterns/inventory-records';
+import { GrpcStore } from '../../src/store/grpc-store';
+import { ScopedStore } from '../../src/store/scoped-store';
 import { Collector, until } from './support/collector';
 import { ensureBuilt, startProgram, temporaryDirectory } from './support/program';
 import type { Program } from './support/program';
@@ -202,6 +208,50 @@ describe('two gateways on one storage process', () => {
       expect(nodes.find(({ type }) => type === 'EXPIRED')).toMatchObject({ quantity: 3, reservationId, at: expiresAt });
       await create('shade', 1);
       await until(() => here.items.some(({ sku }) => sku === 'shade'));
+    },
+    minute,
+  );
+
+  it(
+    'record what one made that is killed with -9: the other, which never saw it, writes the movement and tells subscribers',
+    async () => {
+      const third = await start(['gateway']).ready();
+      await Promise.all([create('vase', 4), create('bowl', 4)]);
+      const make = (sku: string): Promise<Answer> =>
+        third
+          .query(reserveText, { input: { lines: [{ sku, quantity: 2 }], holdMs: 1_500, idempotencyKey: sku } })
+          .then(({ data }) => data!['reserveInventory'] as Answer);
+      const [vase, bowl] = await Promise.all([make('vase'), make('bowl')]);
+      third.process.kill('SIGKILL');
+      await third.ended;
+      const seen = follow(two, ['bowl']);
+      await until(() => seen.items.at(-1)?.reserved === 2);
+      // Read past the gateways, which would record what they are asked for.
+      const grpc = new GrpcStore({
+        address: `unix:${join(directory.path, 'storage.sock')}`,
+        clock: systemClock,
+        ids: systemIds,
+      });
+      const store = new ScopedStore(grpc, tenantScope('default', 1));
+      const newest = async () => {
+        const { results } = await store.read([{ ...stockMovementsRange('vase'), limit: 1 }]);
+        return toMovement('vase', results[0]!.entries[0]!);
+      };
+      let last = await newest();
+      for (; last.type !== 'expired'; last = await newest()) await systemClock.sleep(10);
+      // A second is what is promised; the machine may be busy.
+      expect(systemClock.nowMs() - Date.parse(vase.expiresAt)).toBeLessThan(2_000);
+      expect(last).toMatchObject({
+        quantity: 2,
+        reservationId: vase.reservationId,
+        atMs: Date.parse(vase.expiresAt),
+      });
+      await grpc.close();
+      await until(() => seen.items.at(-1)?.reserved === 0);
+      for (const [sku, { reservationId, expiresAt }] of Object.entries({ vase, bowl })) {
+        const nodes = await expectLedger(sku);
+        expect(nodes[0]).toEqual({ type: 'EXPIRED', quantity: 2, reservationId, at: expiresAt });
+      }
     },
     minute,
   );

@@ -40,6 +40,8 @@ export const noExpiry: Breakage = (store) =>
 
 export const movementsApart = apart('stockMovement');
 export const holdsApart = apart('hold');
+/** Says in another commit when an item is to be looked at. */
+export const dueApart = apart('holdsDue');
 export const reservationsApart = apart('reservation');
 
 /** Folds, holds and sells over what others did meanwhile. */

@@ -3,7 +3,9 @@
  * and adjust stock, while time passes, messages are lost and commands are sent again; after every step the store is looked at
  * without network. Two skus, so that reservations of both join their lanes; few in stock, so that much is refused.
  */
+import { familyRange, holdsRange, keyspace, readHoldKey } from '../../../src/core/keyspace';
 import { readItems } from '../../../src/patterns/inventory-due';
+import { decodeItem } from '../../../src/patterns/inventory-records';
 import type { ItemRecord, Movement } from '../../../src/patterns/inventory-records';
 import type { Reservation, ReserveResult, SettleResult } from '../../../src/patterns/inventory-reservations';
 import type { Patterns } from '../../../src/patterns/patterns';
@@ -218,6 +220,7 @@ class InventoryRun {
       if (sum !== reserved) this.faults.push(`${sku} has ${reserved} reserved, and ${sum} held`);
     }
     this.#looks.push({ step, revision, nowMs, items });
+    await this.#judgeDue();
     for (const known of this.#known.values()) {
       // What has ended stays so: that is looked at once more, at the end of all.
       if (!isLast && known.history.length > 0 && known.history.at(-1) !== 'held') continue;
@@ -229,6 +232,27 @@ class InventoryRun {
         if (now.status === 'expired' && now.expiresAtMs > nowMs) this.faults.push(`${known.id} expired before its end`);
       }
     }
+  }
+
+  /** No hold, recorded or not, ends before its item is to be looked at; and there is one row for each item that says when, or none. */
+  async #judgeDue(): Promise<void> {
+    const ranges = skus.flatMap((sku) => [{ start: keyspace.inventoryItem(sku) }, holdsRange(sku, 0)]);
+    const { results } = await this.#simulation.store.read([...ranges, familyRange('holdsDue')]);
+    const due: Buffer[] = [];
+    for (const [index, sku] of skus.entries()) {
+      const { dueAtMs } = decodeItem(results[2 * index]!.entries[0]!.value);
+      const [first] = results[2 * index + 1]!.entries;
+      if (dueAtMs !== undefined) due.push(keyspace.holdsDue(dueAtMs, sku));
+      if (first && !(dueAtMs !== undefined && dueAtMs <= readHoldKey(first.key).expiresAtMs))
+        this.faults.push(`${sku} has a hold, and is due at ${dueAtMs}`);
+    }
+    const hex = (keys: readonly Buffer[]): string =>
+      keys
+        .map((key) => key.toString('hex'))
+        .sort()
+        .join();
+    if (hex(results.at(-1)!.entries.map(({ key }) => key)) !== hex(due))
+      this.faults.push('rows say otherwise what is due');
   }
 
   // --- what must have held -----------------------------------------------------------------------------------------
