@@ -29,7 +29,7 @@ import {
 import type { RequestContext } from './context';
 import { KvValueView, valueBytes } from './kv-value';
 import { given, toConnection } from './shapes';
-import { subscribeTo } from './subscription';
+import { passedArgument, subscribeTo } from './subscription';
 
 const consistencies: Record<Consistency, ReadConsistency> = {
   [Consistency.LINEARIZABLE]: 'linearizable',
@@ -116,9 +116,9 @@ export class KvResolver {
 
   @Subscription(() => KvChange, {
     subscribe: ({ args, context }) => {
-      const { prefix, after } = args as { prefix: string; after?: string | null };
+      const { prefix, after, [passedArgument]: passed } = args as ChangesArguments;
       const { kv } = (context as RequestContext).patterns;
-      return subscribeTo((signal) => kv.changes(prefix, after ?? undefined, signal));
+      return subscribeTo((signal) => kv.changes(prefix, after ?? undefined, signal, passed));
     },
   })
   kvChanges(
@@ -128,6 +128,12 @@ export class KvResolver {
   ): KvChange {
     return { type: changeTypes[kind], key, cursor, version: String(revision), entry: entry ? toEntry(entry) : null };
   }
+}
+
+interface ChangesArguments {
+  readonly prefix: string;
+  readonly after?: string | null;
+  readonly [passedArgument]?: (place: string) => void;
 }
 
 /** A put as the pattern takes it. */

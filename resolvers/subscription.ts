@@ -7,6 +7,12 @@
 export const lifeArgument = '(life)';
 
 /**
+ * Stands beside them likewise: a function that is told of places behind which nothing was to be given, where the subscription began
+ * without one. Whoever was given nothing yet can so be told where to go on.
+ */
+export const passedArgument = '(passed)';
+
+/**
  * Ends at once when the subscriber leaves: a generator that waits for its next change would not notice `return` until
  * that change comes, so the signal is aborted first.
  */

@@ -7,7 +7,7 @@
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { invalidArgument, isAppError } from '../core/errors';
 import { requireInteger } from '../core/input';
-import { lifeArgument } from '../../resolvers/subscription';
+import { lifeArgument, passedArgument } from '../../resolvers/subscription';
 
 /** As the field's argument takes it. */
 export type Place = string | number;
@@ -63,7 +63,7 @@ export class Beginning {
   readonly isGiven: boolean;
   /** Of the override, where it is one of ours. */
   readonly life: number | undefined;
-  /** What it has begun after; undefined: now, or the field has not been asked yet. */
+  /** What it has begun after, or has passed since without being given anything; undefined: nobody has said so yet. */
   place: Place | undefined;
 
   constructor(
@@ -97,7 +97,9 @@ function heeding({ name, argument, subscribe }: ResumableField): Resolver {
   return async (root, given, context, info) => {
     if (!(root instanceof Beginning)) return subscribe(root, given, context, info);
     const { override, isGiven, life } = root;
-    const args = override === undefined ? given : { ...given, [argument]: override, [lifeArgument]: life };
+    const passed = (place: Place): void => void (root.place = place);
+    const from = override === undefined ? given : { ...given, [argument]: override, [lifeArgument]: life };
+    const args = { ...from, [passedArgument]: passed };
     const place: unknown = args[argument];
     if (typeof place === 'string' || typeof place === 'number') root.place = place;
     try {

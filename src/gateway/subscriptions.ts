@@ -77,6 +77,7 @@ interface Share {
 interface Opened extends Member, OpenSubscription {
   readonly request: SubscriptionRequest;
   readonly share: Share;
+  readonly beginning: Beginning;
   /** The one way to its end; what `how` gives is told to the subscriber. */
   finish(how: () => SubscriptionEnd | undefined): void;
 }
@@ -115,7 +116,7 @@ export class Subscriptions {
         isGiven: lastEventId !== undefined,
       });
       const source = await this.#begin(request, beginning);
-      const opened = this.#add(request, beginning.place, letGo);
+      const opened = this.#add(request, beginning, letGo);
       this.#options.metrics.countOperation('subscription', operation.field, 'ok');
       this.#run(source, opened);
       return opened;
@@ -176,7 +177,7 @@ export class Subscriptions {
     return source[Symbol.asyncIterator]();
   }
 
-  #add(request: SubscriptionRequest, place: Place | undefined, letGo: () => void): Opened {
+  #add(request: SubscriptionRequest, beginning: Beginning, letGo: () => void): Opened {
     const subscribers = this.#options.metrics.subscribers.labels(request.operation.field);
     const { subscriber } = request;
     const share = this.#shareOf(request);
@@ -196,7 +197,8 @@ export class Subscriptions {
     const opened: Opened = {
       request,
       share,
-      place,
+      beginning,
+      place: beginning.place,
       life: undefined,
       isCaughtUp: false,
       audience: undefined,
@@ -212,7 +214,8 @@ export class Subscriptions {
   }
 
   /** Why a subscription ends that was meant to go on, with where that would be. */
-  #shown(thrown: unknown, { place, request }: Opened): ClientError {
+  #shown(thrown: unknown, { place: given, beginning, request }: Opened): ClientError {
+    const place = given ?? beginning.place;
     const failure = toAppError(thrown instanceof GraphQLError ? (thrown.originalError ?? thrown) : thrown);
     // What is gone cannot be gone on with.
     const isPlaceGone = place === undefined || failure.code === 'HISTORY_GONE';

@@ -233,16 +233,22 @@ export class Kv {
   /**
    * Every change below `prefix` after a cursor or a Version, or from now. Throws INVALID_ARGUMENT at once; the iterator throws HISTORY_GONE
    * where that is no longer kept (`details.oldest`: a Version to begin after), and any other failure with where to go on in
-   * `details.resumeFrom`.
+   * `details.resumeFrom`. Until there is a change, `passed` is told where it is: a Version, time and again.
    */
-  changes(prefix: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<KvChange, void, void> {
+  changes(
+    prefix: string,
+    after: string | undefined,
+    signal: AbortSignal,
+    passed?: (version: string) => void,
+  ): AsyncGenerator<KvChange, void, void> {
     const range = familyRange('kv', requireText('prefix', prefix, { bytesMin: 0, bytesMax: limits.keyBytesMax }));
     const from = after === undefined ? undefined : requireChangePosition('after', after);
-    return this.#changes({ range, from, after, signal });
+    return this.#changes({ range, from, after, signal, passed });
   }
 
-  async *#changes({ range, from, after, signal }: ChangesFrom): AsyncGenerator<KvChange, void, void> {
+  async *#changes({ range, from, after, signal, passed }: ChangesFrom): AsyncGenerator<KvChange, void, void> {
     let resumeFrom = after;
+    let isGiven = false;
     try {
       const options = from ? { afterRevision: watchFrom(from), signal } : { signal };
       for await (const batch of this.#store.watch([range], options)) {
@@ -250,11 +256,14 @@ export class Kv {
           if (from && isAtOrBefore(change, from)) continue;
           const shown = this.#shown(change);
           if (!shown) continue;
+          isGiven = true;
           yield shown;
           resumeFrom = shown.cursor;
         }
         // Never behind where it began: the commit of its cursor is given again, and left out.
-        if (!from || batch.revision >= from.revision) resumeFrom = String(batch.revision);
+        if (from && batch.revision < from.revision) continue;
+        resumeFrom = String(batch.revision);
+        if (!isGiven) passed?.(resumeFrom);
       }
     } catch (error) {
       throw isAppError(error) ? changesFailure(error, resumeFrom) : error;
@@ -426,6 +435,7 @@ interface ChangesFrom {
   readonly from: ChangePosition | undefined;
   readonly after: string | undefined;
   readonly signal: AbortSignal;
+  readonly passed: ((version: string) => void) | undefined;
 }
 
 function toChange(change: Change): KvChange | undefined {

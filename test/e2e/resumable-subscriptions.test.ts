@@ -262,6 +262,27 @@ describe('equal subscriptions', () => {
     expect(entries(reader!.messages.items)).toEqual([1, 2]);
     await other.stop();
   });
+
+  it('from now that was given nothing yet is told where to go on, too', async () => {
+    append(3);
+    let end: (reason: AppError) => void = () => undefined;
+    const other = await startSampleGateway({
+      authentication: {
+        authenticate: () => Promise.resolve({ tenantId, role: 'READER', isOperator: true }),
+        hold: (_, told) => {
+          end = told;
+          return Promise.resolve(() => undefined);
+        },
+      },
+    });
+    const { subscribe, messages } = await openAcknowledged(other.port, {});
+    subscribe('1', query);
+    await until(() => log.readerCount === 1);
+    end(new AppError('UNAUTHENTICATED', 'the credential was revoked'));
+    await messages.atLeast(2);
+    expect(errorOf(messages.items)).toEqual({ code: 'UNAUTHENTICATED', retryable: false, resumeFrom: 3 });
+    await other.stop();
+  });
 });
 
 const subscribers = async (): Promise<number> => {
@@ -412,7 +433,7 @@ describe('signs of life', () => {
     subscribe('1', query);
     await until(() => log.readerCount === 1);
     expect((await closed)[0]).toBe(1013);
-    expect(errorOf(messages.items)).toEqual({ code: 'SLOW_CONSUMER', retryable: true });
+    expect(errorOf(messages.items)).toEqual({ code: 'SLOW_CONSUMER', retryable: true, resumeFrom: 0 });
     await until(() => log.readerCount === 0);
     socket.terminate();
   });

@@ -5,6 +5,7 @@ import { decideDelete, decideRefusal, scanCursor } from '../../src/patterns/kv';
 import type { KvChange, KvPut, KvPutOutcome, KvTransact } from '../../src/patterns/kv';
 import type { Entry } from '../../proto/store';
 import { BatchOverlay } from '../../src/store/view';
+import { Collected } from './support/collected';
 import { atOnce, failure, turn, World } from './support/world';
 import type { Gateway } from './support/world';
 
@@ -760,6 +761,26 @@ describe('changes', () => {
     await expect(take(9, '', a!.cursor)).rejects.toMatchObject({ details: { resumeFrom: a!.cursor } });
     failAfter(1);
     await expect(take(9, '', a!.cursor)).rejects.toMatchObject({ details: { resumeFrom: '1' } });
+  });
+
+  it('from now, of which there is none yet, say where they are until there is one', async () => {
+    await put('other', '1');
+    const passed: string[] = [];
+    const changes = new Collected((signal) =>
+      gateway.kv.changes('a', undefined, signal, (version) => void passed.push(version)),
+    );
+    while (passed.length === 0) await turn();
+    expect((await take(1, '', '0')).map(({ key }) => key)).toEqual(['other']);
+    await put('a', '1');
+    await changes.atLeast(1);
+    const [before] = passed;
+    expect((await take(1, 'a', before)).map(({ cursor }) => cursor)).toEqual(changes.items.map(({ cursor }) => cursor));
+    const count = passed.length;
+    await put('other', '2');
+    await put('a', '2');
+    await changes.atLeast(2);
+    expect(passed.length).toBe(count);
+    await changes.end();
   });
 
   it.each(['', 'abc', '-1', '1.5', '01', '9007199254740992', scanCursor('a'), 'AQIAAAAAAAAAAQE', 'AQL__________wFh'])(

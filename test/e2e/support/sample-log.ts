@@ -51,15 +51,19 @@ export class SampleLog {
   }
 
   /** Every entry of a life behind `after`, or behind what there is now. The same object for the same entry. */
-  subscribe(after: number | null | undefined, life = this.#life): AsyncIterable<LogEntry> {
+  subscribe(
+    after: number | null | undefined,
+    life = this.#life,
+    passed: (place: number) => void = () => undefined,
+  ): AsyncIterable<LogEntry> {
     const from = after ?? this.#entries.length;
     if (from < 0 || from > this.#entries.length)
       throw new AppError('INVALID_ARGUMENT', `after is ${from}, the log has ${this.#entries.length} entries`);
-    return subscribeTo((signal) => this.#read({ from, life }, signal));
+    return subscribeTo((signal) => this.#read({ from, life, passed }, signal));
   }
 
   async *#read(
-    { from, life }: { readonly from: number; readonly life: number },
+    { from, life, passed }: { readonly from: number; readonly life: number; readonly passed: (place: number) => void },
     signal: AbortSignal,
   ): AsyncGenerator<LogEntry, void, void> {
     let at = from;
@@ -73,6 +77,7 @@ export class SampleLog {
     signal.addEventListener('abort', () => wake(), { once: true });
     this.readerCount += 1;
     this.openedCount += 1;
+    passed(from);
     try {
       while (!signal.aborted && life === this.#life) {
         if (at < this.#entries.length) yield this.#entries[at++]!;

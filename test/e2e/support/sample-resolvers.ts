@@ -20,7 +20,7 @@ import type { RequestContext } from '../../../resolvers/context';
 import { AppError } from '../../../src/core/errors';
 import { SampleFeed } from './sample-feed';
 import { SampleLog } from './sample-log';
-import { lifeArgument } from '../../../resolvers/subscription';
+import { lifeArgument, passedArgument } from '../../../resolvers/subscription';
 
 /** Bytes as base64: a scalar whose parsed value is an object. */
 export const SampleBytes = new GraphQLScalarType<Buffer, string>({
@@ -206,6 +206,7 @@ export class SampleResolver {
       SampleLog.of(context.tenantId).subscribe(
         args['after'] as number | undefined,
         args[lifeArgument] as number | undefined,
+        args[passedArgument] as ((place: number) => void) | undefined,
       ),
   })
   log(@Root() entry: Entry, @Arg('after', () => Int, { nullable: true }) _after: number | null | undefined): Entry {
