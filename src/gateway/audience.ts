@@ -147,6 +147,12 @@ export class Audience {
 
   /** Waits while its only member is full. False: that took too long, and the member goes on by itself. */
   async #canGoOn(): Promise<boolean> {
+    // Of several nobody is waited for: a connection may be full of what another subscription was given.
+    for (const member of [...this.members]) {
+      if (!member.outlet.isFull || this.members.size === 1) continue;
+      this.remove(member);
+      this.#hooks.suspend(member);
+    }
     const [only] = this.members;
     if (!only?.outlet.isFull) return true;
     this.#hooks.leave(this);

@@ -411,7 +411,7 @@ describe('a subscriber that stops reading', () => {
     await napping;
     expect(entries(messages.items)).toEqual(range(1, 120));
     socket.terminate();
-  });
+  }, 20_000);
 });
 
 describe('signs of life', () => {

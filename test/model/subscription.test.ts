@@ -8,6 +8,10 @@ jest.setTimeout(60_000);
 it('each subscriber is given every entry behind its beginning, once, in order, and waits for nobody', () =>
   holdsForSeeds(150, runSubscriptions()));
 
+it('of several with one source nobody is waited for who is full of something else (a seed that found it)', async () => {
+  expect(await runSubscriptions()(684_228)).toEqual([]);
+});
+
 describe('the model finds', () => {
   it.each([
     [
