@@ -36,8 +36,6 @@ export interface EtcdCaller {
 const backoff = { baseMs: 10, capMs: 10 };
 const scope = tenantScope('bench', 1);
 
-type Increment = () => Promise<void>;
-
 /** What callers do, and the sum that stands at the end. */
 interface Way {
   readonly increment: (caller: number, meter: Meter) => Promise<void>;
@@ -102,17 +100,7 @@ async function byHand(channel: EtcdChannel, names: readonly string[]): Promise<W
 /** The caller has not written and need not any more. */
 class RunIsOver extends Error {}
 
-async function repeat(call: Increment, meter: Meter): Promise<void> {
-  try {
-    for (let goesOn = true; goesOn;) {
-      const askedMs = performance.now();
-      await call();
-      goesOn = meter.answered(askedMs);
-    }
-  } catch (error) {
-    if (!(error instanceof RunIsOver)) meter.failed(String(error));
-  }
-}
+const isRunOver = (error: unknown): boolean => error instanceof RunIsOver;
 
 /** Commits one after the other on one store, each until a watch of the other store has it. */
 async function watchDelays(from: Store, to: Store, meter: Meter): Promise<void> {
@@ -132,7 +120,7 @@ async function watchDelays(from: Store, to: Store, meter: Meter): Promise<void> 
     if (outcome!.kind !== 'committed') throw new Error(`a commit came to ${JSON.stringify(outcome)}`);
     await arrived;
   };
-  await repeat(once, meter);
+  await meter.repeat(once, isRunOver);
   ending.abort();
 }
 
@@ -155,7 +143,9 @@ behave<EtcdCaller>(async ({ endpoints }) => {
     const names = Array.from({ length: records === 'one' ? 1 : callers }, (_, index) => `${runId} ${index}`);
     const way = how === 'lanes' ? await throughLanes(store, names) : await byHand(channel, names);
     const meter = new Meter(spec);
-    await Promise.all(Array.from({ length: callers }, (_, each) => repeat(() => way.increment(each, meter), meter)));
+    await Promise.all(
+      Array.from({ length: callers }, (_, each) => meter.repeat(() => way.increment(each, meter), isRunOver)),
+    );
     return { ...meter.result(), sum: await way.sum() };
   };
   return { started: true, run };

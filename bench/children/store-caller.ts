@@ -57,18 +57,6 @@ async function fill(store: Store): Promise<void> {
   }
 }
 
-async function repeat(call: Call, meter: Meter): Promise<void> {
-  try {
-    for (let goesOn = true; goesOn;) {
-      const askedMs = performance.now();
-      await call();
-      goesOn = meter.answered(askedMs);
-    }
-  } catch (error) {
-    meter.failed(String(error));
-  }
-}
-
 behave<StoreCaller>(async (config) => {
   const store =
     config.kind === 'grpc'
@@ -80,7 +68,7 @@ behave<StoreCaller>(async (config) => {
     started: true,
     async run({ operation, inFlight, ...spec }) {
       const meter = new Meter(spec);
-      await Promise.all(Array.from({ length: inFlight }, () => repeat(calls[operation], meter)));
+      await Promise.all(Array.from({ length: inFlight }, () => meter.repeat(calls[operation])));
       return meter.result();
     },
   };

@@ -55,6 +55,19 @@ export class Meter {
     return false;
   }
 
+  /** Calls one after the other until the run is over. A failure ends it, and counts unless `isExpected` says that it was to come. */
+  async repeat(call: () => Promise<unknown>, isExpected: (error: unknown) => boolean = () => false): Promise<void> {
+    try {
+      for (let goesOn = true; goesOn;) {
+        const askedMs = performance.now();
+        await call();
+        goesOn = this.answered(askedMs);
+      }
+    } catch (error) {
+      if (!isExpected(error)) this.failed(String(error));
+    }
+  }
+
   failed(why: string): void {
     this.#failures += 1;
     this.#failure ??= why;

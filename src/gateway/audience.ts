@@ -83,6 +83,7 @@ export class Audience {
         if (this.#isOver || !step) return;
         if (step.done === true) return this.#finish();
         if (this.#isNews(step.value)) await this.#deliver(await this.#prepare(step.value));
+        this.#letFullGo();
         if (this.#isOver || this.#joinOther() || !(await this.#canGoOn())) return;
       }
     } catch (error) {
@@ -122,10 +123,6 @@ export class Audience {
       member.place = delivery.place ?? member.place;
       member.life = delivery.life ?? member.life;
       count += 1;
-      if (member.outlet.isFull && this.members.size > 1) {
-        this.remove(member);
-        this.#hooks.suspend(member);
-      }
       if (count % sliceMembers === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#hooks.delivered(count);
@@ -145,14 +142,18 @@ export class Audience {
     return true;
   }
 
-  /** Waits while its only member is full. False: that took too long, and the member goes on by itself. */
-  async #canGoOn(): Promise<boolean> {
-    // Of several nobody is waited for: a connection may be full of what another subscription was given.
-    for (const member of [...this.members]) {
-      if (!member.outlet.isFull || this.members.size === 1) continue;
+  /** Of several nobody is waited for, whatever their connection is full of: it may be what another subscription was given. */
+  #letFullGo(): void {
+    for (const member of this.members) {
+      if (this.members.size === 1) return;
+      if (!member.outlet.isFull) continue;
       this.remove(member);
       this.#hooks.suspend(member);
     }
+  }
+
+  /** Waits while its only member is full. False: that took too long, and the member goes on by itself. */
+  async #canGoOn(): Promise<boolean> {
     const [only] = this.members;
     if (!only?.outlet.isFull) return true;
     this.#hooks.leave(this);

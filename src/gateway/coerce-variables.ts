@@ -9,7 +9,6 @@ import type {
   GraphQLInputObjectType,
   GraphQLInputType,
   GraphQLSchema,
-  TypeNode,
   VariableDefinitionNode,
 } from 'graphql';
 import type { Inputs } from './compiled-query';
@@ -56,7 +55,7 @@ export function compileVariables(
 function variableOf(schema: GraphQLSchema, definition: VariableDefinitionNode): Named {
   const { variable, defaultValue } = definition;
   // The document is valid: it is a type of inputs.
-  const type = typeFromAST(schema, definition.type as TypeNode) as GraphQLInputType;
+  const type = typeFromAST(schema, definition.type) as GraphQLInputType;
   const otherwise = defaultValue ? valueFromAST(defaultValue, type) : isNonNullType(type) ? wrong : undefined;
   return { name: variable.name.value, coerce: coercerOf(type, new Map()), otherwise };
 }

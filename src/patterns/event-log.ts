@@ -9,6 +9,7 @@
  * is away it waits for as long as the watch does. Fails as the watch does, and with what reading throws.
  */
 import type { KeyRange, Store } from '../../proto/store';
+import { BoundedMap } from '../core/bounded-map';
 import type { Clock } from '../core/clock';
 import { untilAborted } from '../core/endable';
 import { AppError, isAppError, toAppError } from '../core/errors';
@@ -287,48 +288,27 @@ class EventLog {
   }
 }
 
-/** Pages by log and place, the longest unused out first. */
+/** Pages by log and place, what was not used for long out first. */
 class KeptPages {
-  readonly #bytesMax: number;
-  readonly #pages = new Map<string, Page>();
+  readonly #pages: BoundedMap<string, Page>;
   readonly #ids = new WeakMap<EventLog, number>();
   #logs = 0;
-  #bytes = 0;
 
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.#pages = new BoundedMap({ weightMax: bytesMax, weigh: sizeOf });
   }
 
   get(log: EventLog, place: number): Page | undefined {
-    const id = this.#idOf(log, place);
-    const page = this.#pages.get(id);
-    if (!page) return undefined;
-    this.#pages.delete(id);
-    this.#pages.set(id, page);
-    return page;
+    return this.#pages.get(this.#idOf(log, place));
   }
 
   set(log: EventLog, place: number, page: Page): void {
-    const id = this.#idOf(log, place);
-    this.#drop(id);
-    this.#pages.set(id, page);
-    this.#bytes += sizeOf(page);
-    for (const [oldest] of this.#pages) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#drop(oldest);
-    }
+    this.#pages.set(this.#idOf(log, place), page);
   }
 
   forget(log: EventLog): void {
     const prefix = this.#idOf(log, '');
-    for (const id of [...this.#pages.keys()]) if (id.startsWith(prefix)) this.#drop(id);
-  }
-
-  #drop(id: string): void {
-    const page = this.#pages.get(id);
-    if (!page) return;
-    this.#pages.delete(id);
-    this.#bytes -= sizeOf(page);
+    for (const id of [...this.#pages.keys()]) if (id.startsWith(prefix)) this.#pages.delete(id);
   }
 
   #idOf(log: EventLog, place: number | ''): string {
