@@ -569,10 +569,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       faults.push(`${name} must be ${(error as Error).message}; ${found}.`);
     }
   }
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith('NORIGATE_') || name in settings) continue;
+  const unknown = Object.keys(environment).filter((name) => name.startsWith('NORIGATE_') && !(name in settings));
+  const links = unknown.filter((name) => isServiceLink(name, environment[name] ?? ''));
+  for (const name of unknown.filter((each) => !links.includes(each)))
     faults.push(`${name} is not a setting. ${suggestion(name)}`);
-  }
+  if (links.length > 0)
+    faults.push(
+      `${links.join(', ')} ${links.length === 1 ? 'is not a setting' : 'are not settings'}: Kubernetes sets such variables for every Service. Say enableServiceLinks: false in the pod.`,
+    );
   faults.push(...crossFaults(values as unknown as Values, environment));
   if (faults.length > 0) throw new ConfigError(faults);
   const parsed = values as unknown as Values;
@@ -646,6 +650,15 @@ function embeddingFaults(values: Values, isGiven: (name: SettingName) => boolean
         'NORIGATE_EMBEDDINGS_KEY would be sent in the clear: NORIGATE_EMBEDDINGS_URL must begin with https, or be on this machine.',
       ]
     : [];
+}
+
+/** What a pod is given for a Service whose name begins with ours: its host, its ports, and addresses such as tcp://10.0.0.1:4000. */
+function isServiceLink(name: string, value: string): boolean {
+  if (/_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?)$/.test(name)) return true;
+  return (
+    /_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$/.test(name) &&
+    (/\d_(TCP|UDP|SCTP)/.test(name) || value.includes('://'))
+  );
 }
 
 function suggestion(name: string): string {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `norigate` (all in one), `gateway`, `storage`, `schema`, `export`, `import`. Besides `config.ts` the only place that reads the
+ * The command line: `norigate` (all in one), `gateway`, `storage`, `schema`, `export`, `import`, `health`. Besides `config.ts` the only place that reads the
  * environment; the only one that ends the process. Exit codes: 0 after a graceful stop, 1 where it cannot run, 2 for a
  * command line that makes no sense.
  */
@@ -21,7 +21,7 @@ import { Lifecycle } from './core/lifecycle';
 import { Metrics, makeLogger } from './core/telemetry';
 import type { Logger } from './core/telemetry';
 
-const commands = ['all', 'gateway', 'storage', 'schema', 'export', 'import'] as const;
+const commands = ['all', 'gateway', 'storage', 'schema', 'export', 'import', 'health'] as const;
 type Command = (typeof commands)[number];
 
 interface Session {
@@ -254,7 +254,9 @@ async function main(): Promise<void> {
       if (command === 'export') await (await import('./command/run-export')).runExport(backup);
       else await (await import('./command/run-import')).runImport(backup);
       session.end(0);
-    } else if (command === 'gateway') await runGatewayAlone(session);
+    } else if (command === 'health')
+      await (await import('./command/run-health')).runHealth({ config, clock: systemClock });
+    else if (command === 'gateway') await runGatewayAlone(session);
     else await runAll(session);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

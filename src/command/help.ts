@@ -12,6 +12,7 @@ export function helpText(): string {
     '  norigate schema      prints the SDL',
     '  norigate export FILE [--tenant ID]   a backup of everything, or of one tenant, into a file',
     '  norigate import FILE [--tenant ID]   brings a backup into a store that is empty, or where that tenant is not',
+    '  norigate health      whether the gateway of these settings runs: 0 where it does, 1 where it does not',
     '  norigate --help      this',
     '  norigate --version   the version',
     '',

@@ -184,7 +184,7 @@ describe('commands', () => {
   });
 
   it('of the program that a page mentions are those of its help', () => {
-    const known = ['', 'gateway', 'storage', 'schema', 'export', 'import', '--help', '--version'];
+    const known = ['', 'gateway', 'storage', 'schema', 'export', 'import', 'health', '--help', '--version'];
     const mentioned = pages.flatMap((page) =>
       codeOf(textOf(page)).flatMap((code) =>
         [...code.matchAll(/^(?:norigate|.*node dist\/src\/main\.js)(?: +([\w-]+))?/gm)].map((match) => match[1] ?? ''),

@@ -53,6 +53,22 @@ describe('configuration', () => {
     expect(faultsOf({ NORIGATE_COMPLETELY_DIFFERENT_THING: '1' })[0]).toContain('norigate --help');
   });
 
+  it('says how to be rid of what Kubernetes sets for a Service that is called as the program is', () => {
+    const links = {
+      NORIGATE_SERVICE_HOST: '10.0.0.7',
+      NORIGATE_SERVICE_PORT: '4000',
+      NORIGATE_PORT: 'tcp://10.0.0.7:4000',
+      NORIGATE_PORT_4000_TCP_ADDR: '10.0.0.7',
+    };
+    expect(faultsOf({ ...links, NORIGATE_ENGIN: 'lmdb' })).toEqual([
+      'NORIGATE_ENGIN is not a setting. Did you mean NORIGATE_ENGINE?',
+      `${Object.keys(links).join(', ')} are not settings: Kubernetes sets such variables for every Service. Say enableServiceLinks: false in the pod.`,
+    ]);
+    expect(faultsOf({ NORIGATE_EDGE_SERVICE_PORT_HTTP: '80' })[0]).toContain('enableServiceLinks: false');
+    // That one is a person's.
+    expect(faultsOf({ NORIGATE_PORT: '4000' })[0]).not.toContain('enableServiceLinks');
+  });
+
   it('wants what etcd needs, and reads its members', () => {
     expect(faultsOf({ NORIGATE_ENGINE: 'etcd' })).toEqual([
       'NORIGATE_ETCD_ENDPOINTS must be set where NORIGATE_ENGINE is etcd.',
