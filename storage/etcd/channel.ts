@@ -61,11 +61,13 @@ const pauseMs = 50;
 const tokenMsMin = 1_000;
 /** Between two looks at a member that does not answer. */
 const probeMs = 200;
+/** A member that has not answered for so long is dialled anew: it may be back at another address, where the old connection does not lead. */
+const redialMs = 2_000;
 
 export class EtcdChannel {
   readonly #options: ChannelOptions;
   readonly #callMs: number;
-  readonly #clients: readonly Client[];
+  readonly #clients: Client[];
   /** Of members that are asked for their state, by address. */
   readonly #others = new Map<string, Client>();
   readonly #listeners = new Set<() => void>();
@@ -229,10 +231,12 @@ export class EtcdChannel {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Asks an endpoint for its state until it answers. */
+  /** Asks an endpoint for its state until it answers, now and then on a new connection. */
   async #suspect(at: number): Promise<void> {
-    if (this.#suspects.has(at) || this.#clients.length === 1) return;
+    if (this.#suspects.has(at)) return;
     this.#suspects.add(at);
+    const { clock } = this.#options;
+    let dialledMs = clock.monotonicMs();
     while (!this.#isClosed) {
       try {
         await this.#authorized(at, methods.status, {});
@@ -240,10 +244,25 @@ export class EtcdChannel {
       } catch (error) {
         // It answers, if only to refuse.
         if (!(error as EtcdFailure).isAmbiguous) break;
-        await this.#options.clock.sleep(probeMs);
+        if (clock.monotonicMs() - dialledMs >= redialMs && !this.#isClosed) {
+          this.#redial(at);
+          dialledMs = clock.monotonicMs();
+        }
+        await clock.sleep(probeMs);
       }
     }
     this.#suspects.delete(at);
+  }
+
+  #redial(at: number): void {
+    const { endpoints, tls } = this.#options;
+    try {
+      const fresh = makeClient(endpoints[at]!, tls);
+      this.#clients[at]!.close();
+      this.#clients[at] = fresh;
+    } catch {
+      // The files of TLS are not there, as while they are replaced: the old connection is tried on.
+    }
   }
 }
 
@@ -315,6 +334,8 @@ function makeClient(endpoint: string, tls: EtcdTls | undefined): Client {
     'grpc.service_config_disable_resolution': 1,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1_000,
+    // Left out: 30 s, in which a name would lead to where its member was.
+    'grpc.dns_min_time_between_resolutions_ms': 1_000,
     'grpc-node.flow_control_window': 4_194_304,
   });
 }

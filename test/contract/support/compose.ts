@@ -1,5 +1,4 @@
 /** The compose file of examples/cluster, held to the program and its image: rules that give the faults as sentences. */
-
 import { memberFaults, portOf, secretText, sorted, stopDeadlineMs, stopGraceMs } from './etcd-members';
 import type { Environment } from './etcd-members';
 import { configFaults, unless } from './image';
