@@ -15,7 +15,7 @@ import { socketAddress } from './command/socket-address';
 import { WorkerSide } from './command/worker-side';
 import { ConfigError, readConfig } from './config';
 import type { Config } from './config';
-import { systemClock } from './core/clock';
+import { keepProcess, systemClock } from './core/clock';
 import { systemIds } from './core/ids';
 import { Lifecycle } from './core/lifecycle';
 import { Metrics, makeLogger } from './core/telemetry';
@@ -244,6 +244,8 @@ async function main(): Promise<void> {
   const session = makeSession(config, command === 'storage' ? 'storage' : 'gateway');
   // A promise that nobody waits for has failed: a bug of ours. Requests go on; the log has it.
   process.on('unhandledRejection', (error) => session.logger.error({ err: error }, 'a failure that nobody handled'));
+  // A start that waits for something has nothing else yet that would keep the process.
+  const release = keepProcess();
   try {
     if (command === 'storage') {
       if (!process.connected) stopOnSignals(session, () => undefined);
@@ -269,6 +271,8 @@ async function main(): Promise<void> {
       process.exit(1);
     }
     fail(message);
+  } finally {
+    release();
   }
 }
 

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { AppError } from '../src/core/errors';
 
 /** The longest path that every system takes in a socket's address. */
-const socketPathBytesMax = 103;
+export const socketPathBytesMax = 103;
 
 /** The path of `unix:/path`; undefined for other addresses. */
 export function unixPath(address: string): string | undefined {

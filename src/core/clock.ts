@@ -42,6 +42,12 @@ export const systemClock: Clock = {
   sleep: (delayMs, signal) => sleepOn(systemClock, delayMs, signal),
 };
 
+/** Keeps the process alive, which the timers of the clock do not, until what it returns is called. */
+export function keepProcess(): CancelTimer {
+  const timer = setInterval(() => undefined, 60_000);
+  return () => clearInterval(timer);
+}
+
 interface ManualTimer {
   readonly dueMs: number;
   readonly action: () => void;

@@ -41,13 +41,17 @@ const secretFile = /^secret(\..*)?$/;
 
 export const dataFileOf = (directory: string): string => join(directory, dataFile);
 
-/** Makes the directory where there is none, and reads (or begins) its mark. Throws INTERNAL for what is not ours or not sound. */
-export function prepareDirectory(directory: string, ids: Ids): DirectoryMark {
+/** Makes the directory where there is none. Throws INTERNAL where that cannot be. */
+export function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new AppError('INTERNAL', `the data directory ${directory} cannot be made: ${(error as Error).message}`);
   }
+}
+
+/** Reads (or begins) the mark of a directory that is there. Throws INTERNAL for what is not ours or not sound. */
+export function prepareDirectory(directory: string, ids: Ids): DirectoryMark {
   const mark = readMark(directory);
   if (!mark?.isComplete) requireRoom(directory);
   if (!mark) {

@@ -5,9 +5,11 @@ import type { Database, RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 import { AppError } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
-import { completeDirectory, isOtherProcess, ownOwner, prepareDirectory } from './lmdb-directory';
+import { completeDirectory, isOtherProcess, makeDirectory, ownOwner, prepareDirectory } from './lmdb-directory';
 import type { Owner } from './lmdb-directory';
 import { formatByte, metaKeys, requireFormat } from './lmdb-format';
+import { dataInUse, showPresence } from './lmdb-presence';
+import type { Presence } from './lmdb-presence';
 
 export type Rows = Database<Buffer, Buffer>;
 
@@ -16,6 +18,7 @@ export interface OpenData {
   readonly path: string;
   readonly storeId: string;
   readonly epoch: number;
+  readonly presence: Presence;
   readonly environment: RootDatabase<Buffer, Buffer>;
   readonly rows: Rows;
   readonly due: Rows;
@@ -37,11 +40,14 @@ const openPaths = new Set<string>();
 /** Throws UNAVAILABLE where another process has it open, INTERNAL where it is not ours or not sound. */
 export async function openData(directory: string, ids: Ids): Promise<OpenData> {
   const path = resolve(directory);
-  if (openPaths.has(path)) throw inUse(path, 'this process');
-  const mark = prepareDirectory(path, ids);
+  if (openPaths.has(path)) throw dataInUse(path, 'this process');
   openPaths.add(path);
   let environment: RootDatabase<Buffer, Buffer> | undefined;
+  let presence: Presence | undefined;
   try {
+    makeDirectory(path);
+    presence = await showPresence(path, ids);
+    const mark = prepareDirectory(path, ids);
     environment = openEnvironment(path);
     for (const name of lmdbFiles) chmodSync(join(path, name), 0o600);
     const file = (name: string): Rows =>
@@ -50,10 +56,11 @@ export async function openData(directory: string, ids: Ids): Promise<OpenData> {
     const files = Object.fromEntries(names.map((name) => [name, file(name)])) as Record<(typeof names)[number], Rows>;
     const epoch = claim(environment, files.meta, path);
     if (!mark.isComplete) completeDirectory(path, mark);
-    return { path, storeId: mark.storeId, epoch, environment, ...files };
+    return { path, storeId: mark.storeId, epoch, presence, environment, ...files };
   } catch (error) {
     openPaths.delete(path);
     await environment?.close();
+    await presence?.leave();
     if (error instanceof AppError) throw error;
     const message = `the data in ${path} cannot be opened: ${(error as Error).message}`;
     throw new AppError('INTERNAL', message, { cause: error });
@@ -61,7 +68,7 @@ export async function openData(directory: string, ids: Ids): Promise<OpenData> {
 }
 
 /** Gives the data free, and closes it. */
-export async function closeData({ path, environment, meta, epoch }: OpenData): Promise<void> {
+export async function closeData({ path, environment, meta, epoch, presence }: OpenData): Promise<void> {
   try {
     meta.putSync(metaKeys.owner, encodeOwner({ pid: 0, startTicks: undefined, epoch }));
   } catch {
@@ -69,6 +76,7 @@ export async function closeData({ path, environment, meta, epoch }: OpenData): P
   }
   openPaths.delete(path);
   await environment.close();
+  await presence.leave();
 }
 
 function openEnvironment(path: string): RootDatabase<Buffer, Buffer> {
@@ -106,15 +114,10 @@ function refuseOther(meta: Rows, path: string): number {
   if (!row) return 0;
   requireFormat(row, 'the row of the owner');
   const owner = JSON.parse(row.toString('utf8', 1)) as OwnerInEpoch;
-  if (owner.pid !== 0 && isOtherProcess(owner)) throw inUse(path, `process ${owner.pid}`);
+  if (owner.pid !== 0 && isOtherProcess(owner)) throw dataInUse(path, `process ${owner.pid}`);
   return owner.epoch;
 }
 
 function encodeOwner(owner: OwnerInEpoch): Buffer {
   return Buffer.concat([Buffer.of(formatByte), Buffer.from(JSON.stringify(owner))]);
-}
-
-function inUse(path: string, by: string): AppError {
-  const advice = 'stop that one, or choose another directory';
-  return new AppError('UNAVAILABLE', `the data directory ${path} is in use by ${by}: ${advice}`);
 }

@@ -16,9 +16,12 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open as openLmdb } from 'lmdb';
 import type { Store } from '../../proto/store';
 import { systemClock } from '../../src/core/clock';
 import { makeSeededIds, systemIds } from '../../src/core/ids';
+import { formatByte, metaKeys } from '../../storage/engines/lmdb-format';
+import { showPresence } from '../../storage/engines/lmdb-presence';
 import { openStore } from '../../storage/open';
 import { LmdbOpener } from '../support/lmdb-opener';
 import { committed, contents, put, putAll, remove, transaction } from './suite/words';
@@ -124,6 +127,43 @@ describe('data that another process has open', () => {
     const again = await open(directory);
     expect(Object.keys(await contents(again))).toHaveLength(21);
     await again.close();
+  });
+
+  test('is refused where numbers of processes do not tell, as between containers, and while it stands still', async () => {
+    const directory = copyOfSound();
+    expect(await opener.open(directory, { isKept: true })).toMatchObject({ kind: 'opened' });
+    // As another container sees it: the owner's number is nobody's here.
+    const inside = openLmdb({ path: directory, noSubdir: false, maxDbs: 12 });
+    const meta = inside.openDB<Buffer, Buffer>({ name: 'meta', keyEncoding: 'binary', encoding: 'binary' });
+    const nobody = Buffer.concat([Buffer.of(formatByte), Buffer.from('{"pid":0,"epoch":7}')]);
+    meta.putSync(metaKeys.owner, nobody);
+    await inside.close();
+    const before = pictureOf(directory);
+    const refused = { code: 'UNAVAILABLE', message: expect.stringContaining(`in use by process ${opener.pid}`) };
+    await expect(open(directory)).rejects.toMatchObject(refused);
+    process.kill(opener.pid, 'SIGSTOP');
+    await expect(open(directory)).rejects.toMatchObject(refused);
+    process.kill(opener.pid, 'SIGCONT');
+    expect(pictureOf(directory)).toEqual(before);
+    await opener.kill();
+    const store = await open(directory);
+    await store.close();
+    // What the dead one and we have shown is gone.
+    expect(readdirSync(directory).filter((name) => name.endsWith('.sock'))).toEqual([]);
+  });
+
+  test('has one owner at most, however many come at the same moment', async () => {
+    const directory = join(parent, 'wanted');
+    mkdirSync(directory);
+    for (let round = 0; round < 20; round += 1) {
+      const came = await Promise.allSettled(Array.from({ length: 5 }, () => showPresence(directory, systemIds)));
+      const owners = came.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+      expect(owners.length).toBeLessThanOrEqual(1);
+      const [owner = await showPresence(directory, systemIds)] = owners;
+      await expect(showPresence(directory, systemIds)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await owner.leave();
+      expect(readdirSync(directory)).toEqual([]);
+    }
   });
 
   test('is free when that process has closed it, or was killed', async () => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Collector, until } from './support/collector';
-import { ensureBuilt, isAlive, startProgram, temporaryDirectory } from './support/program';
+import { ensureBuilt, isAlive, isOnEtcd, startProgram, temporaryDirectory } from './support/program';
 import type { Program } from './support/program';
 
 const increment =
@@ -84,6 +84,11 @@ describe('all in one', () => {
       expect(directoryRefusal.code).toBe(1);
       expect(directoryRefusal.stderr).toContain(directory.path);
       expect(directoryRefusal.stderr.trim().split('\n')).toHaveLength(1);
+      if (!isOnEtcd) {
+        // Storage alone, which nobody watches: it has nothing but its wait that would keep it.
+        const alone = await start({ NORIGATE_STORAGE: `${elsewhere.path}/storage.sock` }, ['storage']).ended;
+        expect(alone).toMatchObject({ code: 1, stderr: expect.stringContaining(directory.path) });
+      }
       expect((await first.query(increment)).errors).toBeUndefined();
       await elsewhere.remove();
     },
