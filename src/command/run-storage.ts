@@ -39,8 +39,9 @@ export interface RunStorageOptions {
 }
 
 /** A storage process whose parent was killed may hold the directory for a moment longer. */
-const takeoverMs = 2_000;
-const takeoverPauseMs = 100;
+const takeover = { withinMs: 2_000, pauseMs: 100 } as const;
+/** etcd may begin later than we do, as after a loss of power, and elects a leader first. */
+const waitForEtcd = { withinMs: 60_000, pauseMs: 500 } as const;
 
 /** Starts it; resolves when it listens. Throws where it cannot run. */
 export async function runStorage(options: RunStorageOptions): Promise<void> {
@@ -136,7 +137,7 @@ export function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
   };
 }
 
-/** Opens the store; tries again for a moment, since the child of a parent that has just been killed may still be ending. */
+/** Opens the store; tries again for a while, since the child of a parent that has just been killed may still be ending, or etcd still be on its way. */
 async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
   const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
@@ -157,12 +158,16 @@ async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions):
       end(1);
     },
   };
-  for (;;) {
+  const isOfEtcd = config.NORIGATE_ENGINE === 'etcd';
+  const { withinMs, pauseMs } = isOfEtcd ? waitForEtcd : takeover;
+  for (let tries = 1; ; tries += 1) {
     try {
       return await openStore(options);
     } catch (error) {
-      if (toAppError(error).code !== 'UNAVAILABLE' || clock.monotonicMs() - startMs > takeoverMs) throw error;
-      await clock.sleep(takeoverPauseMs);
+      const { code, message } = toAppError(error);
+      if (code !== 'UNAVAILABLE' || clock.monotonicMs() - startMs > withinMs) throw error;
+      if (isOfEtcd && tries === 1) logger.warn({ reason: message, withinMs }, 'storage waits for etcd');
+      await clock.sleep(pauseMs);
     }
   }
 }

@@ -52,6 +52,19 @@ const increment = `mutation ($key: String) {
   incrementCounter(input: { name: "visits", idempotencyKey: $key }) { __typename }
 }`;
 
+test('a machine that starts before etcd waits for it, and can be stopped meanwhile', async () => {
+  for (const index of [0, 1, 2]) await cluster.kill(index);
+  const machine = tier.start([], environmentOf('early'));
+  const stopped = tier.start([], environmentOf('stopped'));
+  await Promise.all([machine, stopped].map((each) => each.logged('storage waits for etcd')));
+  stopped.process.kill('SIGTERM');
+  expect((await stopped.ended).code).toBe(0);
+  for (const index of [0, 1, 2]) cluster.restart(index);
+  await machine.ready();
+  await until(async () => (await fetch(`${machine.origin}/readyz`)).status === 200);
+  expect((await machine.query(increment)).errors).toBeUndefined();
+});
+
 test('two machines count together while members and a storage process are killed: to the last one', async () => {
   const [first, second] = await Promise.all(['first', 'second'].map(startMachine));
   expect(await first!.gateway.query('{ cluster { engine nodes { role } } }')).toMatchObject({
