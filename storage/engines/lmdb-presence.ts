@@ -58,7 +58,8 @@ async function listen(path: string): Promise<Server | undefined> {
   server.unref();
   try {
     await once(server.listen(path), 'listening');
-    return server;
+    // Who cannot be answered, as where too many files are open, has been connected all the same.
+    return server.on('error', () => undefined);
   } catch {
     return undefined;
   }
