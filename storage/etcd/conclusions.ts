@@ -57,6 +57,7 @@ export class Conclusions {
       }
     }
     const traces = new Map(withWitness.map((member, index) => [member, found[index]!]));
+    shareTraces(withWitness, traces);
     const lost = members.filter((member) => traces.get(member) === 'lost');
     const isApplied = members.map((member) => traces.get(member) === 'applied');
     for (const member of lost) this.#lose(member, nowMs);
@@ -137,5 +138,18 @@ export class Conclusions {
     if (billing) quotas.written(billing.changes, revision);
     if (transaction.marks) marks.add(transaction.scope ?? noScope, transaction.marks.length);
     if (transaction.attemptId && plan.witness) attempts.add(transaction.attemptId, { revision, nowMs });
+  }
+}
+
+/** Of those with one fate, what a row says of one is said of all. */
+function shareTraces(members: readonly Member[], traces: Map<Member, Trace>): void {
+  const known = new Map<Buffer, Trace>();
+  for (const member of members) {
+    const trace = traces.get(member)!;
+    if (member.sharedWitness && trace !== 'lost') known.set(member.sharedWitness, trace);
+  }
+  for (const member of members) {
+    const trace = member.sharedWitness && known.get(member.sharedWitness);
+    if (trace) traces.set(member, trace);
   }
 }

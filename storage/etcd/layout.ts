@@ -265,13 +265,20 @@ export function encodeBatch({ nowMs, nonce, attempts, tellings }: BatchRow): Buf
   const [first = noTelling, ...others] = tellings;
   const parts: Buffer[] = [Buffer.of(formatByte), uint64(nowMs), nonce, ...tellingParts(first)];
   parts.push(uint32(attempts.length));
-  for (const { attemptId, witness } of attempts) parts.push(attemptId, uint32(witness.length), witness);
+  let last = noWitness;
+  for (const { attemptId, witness } of attempts) {
+    // No length: the same witness as the attempt before it.
+    if (witness.equals(last)) parts.push(attemptId, uint32(0));
+    else parts.push(attemptId, uint32(witness.length), witness);
+    last = witness;
+  }
   // Behind everything else, where a program that knows of one telling only does not look.
   if (others.length > 0) parts.push(uint32(others.length), ...others.flatMap(tellingParts));
   return Buffer.concat(parts);
 }
 
 const noTelling: BatchTelling = { revision: 0, nowMs: 0, applied: [] };
+const noWitness: Buffer = Buffer.alloc(0);
 
 function tellingParts({ revision, nowMs, applied }: BatchTelling): Buffer[] {
   return [uint64(revision), uint64(nowMs), uint32(applied.length), ...applied];
@@ -301,7 +308,13 @@ export function decodeBatch(value: Buffer): BatchRow {
   });
   const nonce = take(nonceBytes);
   const first = takeTelling();
-  const attempts = takeMany(() => ({ attemptId: take(16), witness: take(take(4).readUInt32BE()) }));
+  let witness = noWitness;
+  const attempts = takeMany(() => {
+    const attemptId = take(16);
+    const bytes = take(4).readUInt32BE();
+    if (bytes > 0) witness = take(bytes);
+    return { attemptId, witness };
+  });
   const others = at < value.length ? takeMany(takeTelling) : [];
   return { nowMs: readUint64(value, 1), nonce, attempts, tellings: [first, ...others] };
 }

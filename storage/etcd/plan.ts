@@ -1,22 +1,18 @@
 /**
- * Transactions of the store as transactions of etcd. Independent ones become nested transactions of one physical one, each with its
- * own compares and its own fate, sharing one revision. All compares, nested ones too, see the state before the whole: so only those travel
- * together whose writes touch nothing that another reads or writes. etcd allows 128 operations along each path: a batch leaves each
- * member what the number of members leaves over, and a transaction that is too large for that goes alone. Pure.
+ * Transactions of the store as transactions of etcd. Independent ones travel in one physical one, sharing one revision. All
+ * compares, nested ones too, see the state before the whole: so only those travel together whose writes touch nothing that another reads or
+ * writes. How they stand side by side, `sections.ts` says; a transaction that is too large for company goes alone. Pure.
  */
 import type { Transaction } from '../../proto/store';
-import type { BatchAttempt, Layout } from './layout';
+import type { Layout } from './layout';
 import { encodeMark, encodeRow } from './layout';
-import type { Compare, RequestOp, TxnResponse } from './messages';
+import type { Compare, RequestOp } from './messages';
 import { deleteOp, getOp, isAbsent, isAtRevision, putOp } from './messages';
 
 /** etcd's default of --max-txn-ops. */
-const operationsMax = 128;
+export const operationsMax = 128;
 /** What one physical transaction carries, so that no member waits long for it; a larger member goes alone. */
 export const batchBytesMax = 524_288;
-/** Members that stand side by side, and in all. */
-const groupSize = 96;
-const membersMax = 384;
 /** Compares that guard every physical transaction: its batch row, its process, the lock, the bases. */
 export const guardsOfBatch = 4;
 
@@ -92,38 +88,6 @@ export function planTransaction(transaction: Transaction, context: PlanContext):
   return { compare, writes: [...puts, ...deletes], reads, witness, dues };
 }
 
-/** The most operations of one level of it. */
-export function widthOf({ compare, writes, reads }: Plan): number {
-  // One more write: what has no witness of its own is given one.
-  return Math.max(compare.length, writes.length + 1, reads.length);
-}
-
-/** Whether so many members, the widest of this width, may travel together. */
-export function fitsBatch(members: number, width: number): boolean {
-  if (members > membersMax) return false;
-  const groups = members <= groupSize ? 0 : Math.ceil(members / groupSize);
-  const outer = Math.max(guardsOfBatch, 1 + (groups || members));
-  return outer + (groups > 0 ? groupSize : 0) + width <= operationsMax;
-}
-
-/** Members of a batch: more than stand side by side stand in groups, each a nested transaction of its own. */
-export function grouped(members: readonly RequestOp[]): readonly RequestOp[] {
-  if (members.length <= groupSize) return members;
-  return Array.from({ length: Math.ceil(members.length / groupSize) }, (_, group) => ({
-    requestTxn: {
-      compare: [],
-      success: members.slice(group * groupSize, (group + 1) * groupSize),
-      failure: [],
-    },
-  }));
-}
-
-/** The answers of the members, one for each. */
-export function ungrouped(answers: readonly TxnResponse[], members: number): readonly TxnResponse[] {
-  if (members <= groupSize) return answers;
-  return answers.flatMap(({ responses }) => responses.map(({ responseTxn }) => responseTxn!));
-}
-
 /** How a transaction that goes alone is sent. */
 export type AloneForm = 'whole' | 'locked';
 
@@ -192,11 +156,4 @@ export class Footprints {
     for (const name of reads) this.#reads.add(name);
     for (const name of writes) this.#writes.add(name);
   }
-}
-
-/** Attempts of a batch, for its row. */
-export function attemptsOf(members: readonly { transaction: Transaction; plan: Plan }[]): BatchAttempt[] {
-  return members.flatMap(({ transaction: { attemptId }, plan: { witness } }) =>
-    attemptId && witness ? [{ attemptId, witness }] : [],
-  );
 }

@@ -8,10 +8,12 @@ import type { Usage } from '../../src/core/usage';
 import { isExpired } from '../judge';
 import { UsageChanges, quotaFault } from '../usage';
 import type { UsageChange } from '../usage';
+import type { Harmony } from './harmony';
 import { rowHead, toEntry } from './layout';
 import { isAbsent } from './messages';
 import type { Plan } from './plan';
-import { aloneForm, nameOf, planTransaction, widthOf } from './plan';
+import { aloneForm, nameOf, planTransaction } from './plan';
+import { shapeOf } from './sections';
 import { lostRevision } from './traces';
 import type { Passage, Waiting, WaitingTransaction, WriteQueue } from './write-queue';
 import { generationsAt, noScope, unknownOutcome } from './writer-parts';
@@ -38,10 +40,12 @@ const done: Verdict = { kind: 'done' };
 export class Selection {
   readonly #options: WriterOptions;
   readonly #queue: WriteQueue;
+  readonly #harmony: Harmony;
 
-  constructor(options: WriterOptions, queue: WriteQueue) {
+  constructor(options: WriterOptions, queue: WriteQueue, harmony: Harmony) {
     this.#options = options;
     this.#queue = queue;
+    this.#harmony = harmony;
   }
 
   /** Looks up what is needed to judge what may be taken next and is not known. */
@@ -72,7 +76,8 @@ export class Selection {
 
   /** Takes what travels together, and answers what needs no trip. */
   take(nowMs: number, flights: readonly Flight[], membersMax: number): readonly Member[] {
-    const plans = new Map<Waiting, Plan>();
+    const members = new Map<Waiting, Member>();
+    const { mayShare } = this.#harmony;
     const reserved = reservedBy(flights);
     // One that must go without company keeps those behind it from passing it for ever.
     let isHalted = false;
@@ -84,11 +89,12 @@ export class Selection {
         isHalted = true;
         return wait;
       }
-      plans.set(waiting, plan as Plan);
-      return { kind: 'join', width: widthOf(plan as Plan) };
+      const isApart = !mayShare || waiting.kind === 'plan' || waiting.isApart;
+      members.set(waiting, { waiting, plan: plan as Plan, isApart });
+      return { kind: 'join', shape: shapeOf(plan as Plan, isApart) };
     };
     const passages = flights.map(({ passage }) => passage);
-    return this.#queue.take(judge, { passages, membersMax }).map((waiting) => ({ waiting, plan: plans.get(waiting)! }));
+    return this.#queue.take(judge, { passages, membersMax }).map((waiting) => members.get(waiting)!);
   }
 
   /** How it is to be sent, or why not now. */
@@ -115,7 +121,10 @@ export class Selection {
     if (marks.length > 0) reserved.marks.set(nameOf(scope), others + marks.length);
     const planned = this.#plan(transaction, waiting.expired, nowMs);
     const isRefused = isFull || quota === 'passes' || this.#isOver(transaction, nowMs);
-    return isRefused ? { ...planned, ...this.#never(), writes: [], witness: undefined, dues: [] } : planned;
+    if (!isRefused) return planned;
+    // It is sent to learn what stands.
+    waiting.isApart = true;
+    return { ...planned, ...this.#never(), writes: [], witness: undefined, dues: [] };
   }
 
   /** What a transaction with a quota comes to: at the most, or where that would pass it, exactly. */

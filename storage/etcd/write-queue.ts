@@ -7,7 +7,9 @@ import { AppError } from '../../src/core/errors';
 import type { UsageChange } from '../usage';
 import { transactionBytes } from '../validate';
 import type { Footprint, Plan } from './plan';
-import { Footprints, batchBytesMax, fitsBatch, footprintOf } from './plan';
+import { Footprints, batchBytesMax, footprintOf } from './plan';
+import { Sections } from './sections';
+import type { Shape } from './sections';
 
 /** What a transaction adds to the usage of its scope. */
 export interface Billing {
@@ -35,6 +37,8 @@ export interface WaitingTransaction {
   refusal: AppError | undefined;
   /** It has its outcome, though what became of it may still have to be found out. */
   isSettled: boolean;
+  /** It shares its fate with nobody: it did, and nothing was written. */
+  isApart: boolean;
   readonly settle: (outcome: CommitOutcome) => void;
 }
 
@@ -114,6 +118,7 @@ export class WriteQueue {
           billing: undefined,
           refusal: undefined,
           isSettled: false,
+          isApart: false,
           settle: (outcome) => {
             if (waiting.isSettled) return;
             waiting.isSettled = true;
@@ -137,10 +142,10 @@ export class WriteQueue {
 
   /**
    * Takes what travels together and touches nothing of what is on its way. `judge` says of each what is to become of it: it may `join`
-   * with a width, be `done` (it has its outcome), or has to `wait`.
+   * with a shape, be `done` (it has its outcome), or has to `wait`. One that is too large for company is taken alone.
    */
   take(
-    judge: (waiting: Waiting) => { readonly kind: 'join'; readonly width: number } | { readonly kind: 'done' | 'wait' },
+    judge: (waiting: Waiting) => { readonly kind: 'join'; readonly shape: Shape } | { readonly kind: 'done' | 'wait' },
     { passages, membersMax }: { readonly passages: readonly Passage[]; readonly membersMax: number },
   ): Waiting[] {
     const taken: Waiting[] = [];
@@ -148,7 +153,8 @@ export class WriteQueue {
     const travelling = new Footprints();
     const held = new Footprints();
     const heldCalls = new Set<object>();
-    let [bytes, width] = [0, 0];
+    const sections = new Sections<Waiting>();
+    let bytes = 0;
     let isFull = false;
     let at = 0;
     for (; at < this.#waiting.length && at < lookAheadMax && !isFull; at += 1) {
@@ -164,17 +170,14 @@ export class WriteQueue {
         this.#bytes -= each.bytes;
         continue;
       }
-      const isFitting =
-        verdict.kind === 'join' &&
-        (taken.length === 0 ||
-          (bytes + each.bytes <= batchBytesMax && fitsBatch(taken.length + 1, Math.max(width, verdict.width))));
-      if (verdict.kind === 'join' && isFitting) {
+      const isFirst = taken.length === 0;
+      const hasRoom = verdict.kind === 'join' && (isFirst || bytes + each.bytes <= batchBytesMax);
+      const isPlaced = hasRoom && sections.add(each, verdict.shape);
+      if (isPlaced || (hasRoom && isFirst)) {
         taken.push(each);
         travelling.add(each.footprint);
         bytes += each.bytes;
-        width = Math.max(width, verdict.width);
-        // One that is too wide for company goes alone.
-        isFull = taken.length >= membersMax || !fitsBatch(taken.length + 1, width);
+        isFull = taken.length >= membersMax || !isPlaced;
       } else {
         left.push(each);
         held.add(each.footprint);

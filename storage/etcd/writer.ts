@@ -9,6 +9,7 @@ import { AppError } from '../../src/core/errors';
 import { toStoreError } from './channel';
 import { Conclusions } from './conclusions';
 import { Delivery } from './delivery';
+import { Harmony } from './harmony';
 import { judgeRows } from './judge-rows';
 import type { Footprint, Plan } from './plan';
 import { Selection, isExclusive } from './selection';
@@ -45,7 +46,8 @@ export class EtcdWriter {
 
   constructor(writer: WriterOptions) {
     this.#options = writer;
-    this.#selection = new Selection(writer, this.#queue);
+    const harmony = new Harmony();
+    this.#selection = new Selection(writer, this.#queue, harmony);
     const closing = this.#closing.signal;
     const tellings = new Tellings();
     const onUnknown = (members: readonly Member[]): void => this.#tellUnknown(members);
@@ -53,7 +55,7 @@ export class EtcdWriter {
     const delivery = new Delivery({ writer, tellings, closing, onUnknown });
     const conclusions = new Conclusions({ writer, tellings, closing, onUnknown, putBack });
     const lock = new WriteLock(writer, closing);
-    this.#sender = new Sender({ writer, delivery, conclusions, lock, putBack });
+    this.#sender = new Sender({ writer, delivery, conclusions, lock, harmony, putBack });
   }
 
   commit(
