@@ -95,10 +95,12 @@ function validateTransaction(transaction: Transaction): void {
     const rule = `has ${operations} checks, writes and marks, at most ${storeLimits.transactionOperationsMax} are allowed`;
     throw invalidArgument('transaction', rule);
   }
-  transaction.checks.forEach((check, index) => {
-    checkKey(`checks[${index}].key`, check.key);
-    checkInteger(`checks[${index}].revision`, check.revision, 0, Number.MAX_SAFE_INTEGER);
-  });
+  // A field is named where it is at fault: most never are, and every commit comes through here.
+  for (const [index, { key, revision }] of transaction.checks.entries()) {
+    if (!isKey(key)) checkKey(`checks[${index}].key`, key);
+    if (!(Number.isSafeInteger(revision) && revision >= 0))
+      checkInteger(`checks[${index}].revision`, revision, 0, Number.MAX_SAFE_INTEGER);
+  }
   validateWrites(transaction);
   marks.forEach((mark, index) => {
     checkMarkKey(`marks[${index}].key`, mark.key, transaction.scope);
@@ -137,13 +139,18 @@ export function validateLoad({ rows, marks }: LoadStep): void {
 }
 
 function validateWrites(transaction: Transaction): void {
-  transaction.writes.forEach((write, index) => {
-    checkKey(`writes[${index}].key`, write.key);
-    if (write.kind !== 'put') return;
-    checkBytes(`writes[${index}].value`, write.value, storeLimits.storedValueBytesMax);
+  for (const [index, write] of transaction.writes.entries()) {
+    if (!isKey(write.key)) checkKey(`writes[${index}].key`, write.key);
+    if (write.kind !== 'put') continue;
+    if (write.value.length > storeLimits.storedValueBytesMax)
+      checkBytes(`writes[${index}].value`, write.value, storeLimits.storedValueBytesMax);
     if (write.ttlMs !== undefined) checkInteger(`writes[${index}].ttlMs`, write.ttlMs, 1, limits.ttlMsMax);
-  });
+  }
   checkUnique('writes', transaction.writes);
+}
+
+function isKey(key: Buffer): boolean {
+  return key.length > 0 && key.length <= storeLimits.storedKeyBytesMax;
 }
 
 function checkKey(field: string, key: Buffer): void {

@@ -77,7 +77,11 @@ export class Layout {
 
   /** The row of a key of the store. */
   row(key: Buffer): Buffer {
-    return Buffer.concat([this.#rowsPrefix, key]);
+    const prefix = this.#rowsPrefix;
+    const row = Buffer.allocUnsafe(prefix.length + key.length);
+    row.set(prefix);
+    row.set(key, prefix.length);
+    return row;
   }
 
   /** The end of a range: bounds may be longer than any key. */
@@ -198,7 +202,8 @@ function spanOf(prefix: Buffer): Span {
 export function encodeRow(value: Buffer, { expiresAtMs, history }: { expiresAtMs: number; history: History }): Buffer {
   const out = Buffer.allocUnsafe(rowHeaderBytes + value.length);
   out[0] = formatByte;
-  uint64(expiresAtMs).copy(out, 1);
+  if (expiresAtMs === 0) out.fill(0, 1, 9);
+  else uint64(expiresAtMs).copy(out, 1);
   out[9] = histories.indexOf(history);
   value.copy(out, rowHeaderBytes);
   return out;

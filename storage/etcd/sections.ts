@@ -31,7 +31,9 @@ export interface Section<Item> {
   readonly items: readonly Item[];
 }
 
-export function shapeOf({ compare, writes, reads, witness }: Plan, isApart: boolean): Shape {
+export function shapeOf(plan: Plan, isApart: boolean): Shape {
+  const { compare, writes, witness } = plan;
+  const reads = plan.reads ?? compare;
   // What writes no row of its own is given one.
   const isGivenWitness = writes.length > 0 && witness === undefined;
   return { compares: compare.length, writes: writes.length + Number(isGivenWitness), reads: reads.length, isApart };

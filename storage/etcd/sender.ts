@@ -6,9 +6,9 @@ import { assertInvariant } from '../../src/core/errors';
 import type { Conclusions } from './conclusions';
 import type { Batch, Delivery } from './delivery';
 import type { Harmony } from './harmony';
-import { deleteOp, isAtRevision } from './messages';
+import { deleteOp, getOp, isAtRevision } from './messages';
 import type { RangeResponse, TxnResponse } from './messages';
-import { aloneForm, guardsOfBatch, spreadWrites, witnessed } from './plan';
+import { aloneForm, guardsOfBatch, readsOf, spreadWrites, witnessed } from './plan';
 import { Sections, sectionAnswers, sectionOp, shapeOf } from './sections';
 import type { Section } from './sections';
 import type { WaitingTransaction } from './write-queue';
@@ -44,7 +44,7 @@ export class Sender {
 
   /** None of them writes: what they need is read. */
   async #readOnly(members: readonly Member[], nowMs: number): Promise<void> {
-    const requests = members.map(({ plan }) => plan.reads.map(({ requestRange }) => requestRange!));
+    const requests = members.map(({ plan }) => readsOf(plan).map((key) => ({ key })));
     const { responses, revision } = await this.#writer.reader.raw(requests.flat());
     let at = 0;
     members.forEach((member, index) => {
@@ -56,7 +56,7 @@ export class Sender {
   async #sendBatch(given: readonly Member[], nowMs: number): Promise<void> {
     const { delivery, conclusions } = this.#options;
     const batch = delivery.next(nowMs);
-    const sections = this.#sectionsOf(given.map((member, index) => this.#withWitness(member, batch, index)));
+    const sections = this.#sectionsOf(given, batch);
     const members = sections.flatMap(({ items }) => items);
     const fate = await delivery.deliver(members, batch, (put) => ({
       compare: delivery.guards(batch),
@@ -95,10 +95,12 @@ export class Sender {
     this.#takeApart(members.filter((_, index) => !ofMembers[index]));
   }
 
-  #sectionsOf(members: readonly Member[]): readonly Section<Member>[] {
+  #sectionsOf(members: readonly Member[], batch: Batch): readonly Section<Member>[] {
     const sections = new Sections<Member>();
-    for (const member of members)
+    for (const [index, given] of members.entries()) {
+      const member = this.#withWitness(given, batch, index);
       assertInvariant(sections.add(member, shapeOf(member.plan, member.isApart)), 'what was taken together fits');
+    }
     return sections.all.map(({ isShared, items }) => {
       if (!isShared) return { isShared, items };
       const sharedWitness = items.find(({ plan }) => plan.witness)?.plan.witness;
@@ -128,7 +130,7 @@ export class Sender {
     const fate = await delivery.deliver([member], batch, (put) => ({
       compare,
       success: spreadWrites([put, ...member.plan.writes], compare.length),
-      failure: [...delivery.guardReads(batch), ...given.plan.reads],
+      failure: [...delivery.guardReads(batch), ...readsOf(given.plan).map(getOp)],
     }));
     if (fate.kind === 'applied') return conclusions.written([member], [true], fate.revision, nowMs);
     if (fate.kind !== 'answered') return conclusions.unwritten([member], fate);
@@ -148,7 +150,7 @@ export class Sender {
     const { delivery, conclusions, lock } = this.#options;
     const { layout, reader } = this.#writer;
     const lockRevision = await lock.take();
-    const standing = await reader.raw(plan.reads.map(({ requestRange }) => requestRange!));
+    const standing = await reader.raw(readsOf(plan).map((key) => ({ key })));
     const { outcome } = conclusions.judge(waiting as WaitingTransaction, standing, nowMs);
     if (outcome.kind !== 'committed') {
       conclusions.refused({ waiting, plan, isApart: true }, standing, nowMs);
@@ -174,7 +176,7 @@ export class Sender {
 
   /** What is our own may be tried again: whether it was applied need not be told apart. */
   #withWitness(member: Member, batch: Batch, index: number): Member {
-    if (member.waiting.kind === 'plan') return member;
+    if (member.waiting.kind === 'plan' || member.plan.witness || member.plan.writes.length === 0) return member;
     return { ...member, plan: witnessed(member.plan, this.#writer.layout.witness(batch.key, index)) };
   }
 

@@ -17,7 +17,8 @@ import type { Flight } from './selection';
 import { Sender } from './sender';
 import { Tellings } from './tellings';
 import { WriteLock } from './write-lock';
-import { WriteQueue, fail, passageOf } from './write-queue';
+import { WriteQueue, fail } from './write-queue';
+import type { Passage } from './write-queue';
 import { pauseMs, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
@@ -135,17 +136,16 @@ export class EtcdWriter {
     if (this.#queue.size === 0 || this.#isFull()) return false;
     await this.#selection.learn([...this.#flights]);
     const nowMs = this.#options.time.nowMs();
-    const members = this.#selection.take(nowMs, [...this.#flights], membersMax);
-    if (members.length > 0) void this.#fly(members, nowMs);
-    return members.length > 0;
+    const { taken, passage } = this.#selection.take(nowMs, [...this.#flights], membersMax);
+    if (taken.length > 0) void this.#fly(taken, passage, nowMs);
+    return taken.length > 0;
   }
 
   #isFull(): boolean {
     return this.#flights.size >= flightsMax || [...this.#flights].some((each) => each.isExclusive);
   }
 
-  async #fly(members: readonly Member[], nowMs: number): Promise<void> {
-    const passage = passageOf(members.map(({ waiting }) => waiting));
+  async #fly(members: readonly Member[], passage: Passage, nowMs: number): Promise<void> {
     const flight = { members, passage, isExclusive: members.some(({ plan }) => isExclusive(plan)) };
     this.#flights.add(flight);
     try {
