@@ -149,6 +149,7 @@ class EtcdStore implements Store, Portable {
       newestRevision: async () => (await this.#newest()).revision,
       nudge: () => processes.touch(),
       onPage: (page) => this.#onPage(page),
+      onHole: (through) => parts.quotas.noteHole(through),
       onFatal: parts.end,
       revision,
     });
@@ -234,6 +235,7 @@ class EtcdStore implements Store, Portable {
       channel,
       layout,
       reader,
+      holds,
       transportClock,
       isFirst,
       oldestRevision: () => history.oldestRevision,
@@ -430,6 +432,8 @@ class EtcdStore implements Store, Portable {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));
       else if (key.equals(layout.bases)) bases.note(row, 0);
+      else if (key.equals(layout.recounted)) quotas.forget();
+      else if (key.equals(layout.billed) && row) quotas.noteBilled(decodeNumber(row.value));
     }
     bases.note(undefined, through);
     if (bases.isAnotherLife && !this.#death) end(replacedError());

@@ -18,7 +18,17 @@ import type { RowHead } from '../judge';
 import type { KeyValue } from './messages';
 
 const area = { meta: 1, control: 2, rows: 3, due: 4, marks: 5 } as const;
-const control = { batch: 1, process: 2, lock: 3, history: 4, time: 5, billed: 6, bases: 7, hold: 8 } as const;
+const control = {
+  batch: 1,
+  process: 2,
+  lock: 3,
+  history: 4,
+  time: 5,
+  billed: 6,
+  bases: 7,
+  hold: 8,
+  recounted: 9,
+} as const;
 
 export const formatByte = 1;
 const histories: readonly History[] = ['none', 'key', 'value'];
@@ -45,6 +55,8 @@ export class Layout {
   readonly time: Buffer;
   /** Through which revision rows are counted in the usage of accounts. */
   readonly billed: Buffer;
+  /** The revision at which the usage of all accounts was last counted anew. */
+  readonly recounted: Buffer;
   /** What is added to etcd's revisions where they are shown. */
   readonly bases: Buffer;
   /** What the watch is of: control and rows. */
@@ -66,6 +78,7 @@ export class Layout {
     this.history = this.#key(Buffer.of(area.control, control.history));
     this.time = this.#key(Buffer.of(area.control, control.time));
     this.billed = this.#key(Buffer.of(area.control, control.billed));
+    this.recounted = this.#key(Buffer.of(area.control, control.recounted));
     this.bases = this.#key(Buffer.of(area.control, control.bases));
     this.watched = { start: this.#key(Buffer.of(area.control)), end: this.#key(Buffer.of(area.due)) };
     this.control = spanOf(this.#key(Buffer.of(area.control)));
