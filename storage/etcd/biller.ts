@@ -38,6 +38,8 @@ export interface BillerOptions {
 const everyMs = 200;
 /** How far sums reach is written down at least so often, also where they did not change: so that history may go. */
 const reachEveryMs = 10_000;
+/** Between two tries to count all anew: that goes through all rows, and may be overtaken again and again. */
+const countPauseMs = 2_000;
 /** Messages of the shared watch that wait for what came before; past it, it begins anew. */
 const laterMax = 10_000;
 /** Accounts that one writing takes. */
@@ -71,6 +73,7 @@ export class Biller {
   #billedAtMs = 0;
   /** etcd no longer has all that was not written down. */
   #hasGap = false;
+  #nextCountMs = -Infinity;
   #watching: AbortController | undefined;
 
   constructor(options: BillerOptions) {
@@ -143,7 +146,8 @@ export class Biller {
 
   /** Whether that was done. */
   async #countAnew(): Promise<boolean> {
-    const { channel, layout, holds } = this.#options;
+    const { channel, layout, holds, transportClock } = this.#options;
+    if (transportClock.monotonicMs() < this.#nextCountMs) return false;
     const hold = await holds.take();
     try {
       const billed = await recount({ channel, layout, billed: this.#billed, signal: this.#ending.signal });
@@ -152,6 +156,7 @@ export class Biller {
       this.#hasGap = false;
       return true;
     } finally {
+      this.#nextCountMs = transportClock.monotonicMs() + countPauseMs;
       hold.release();
     }
   }
