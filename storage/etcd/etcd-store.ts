@@ -290,11 +290,12 @@ class EtcdStore implements Store, Portable {
     validateCommit(transactions);
     if (transactions.length === 0) return [];
     const faults = transactions.map(faultOf);
-    return this.#answered(() =>
-      transactions.every(isReadOnly)
-        ? this.#judge(transactions, faults)
-        : this.#parts.writer.commit(transactions, faults),
-    );
+    try {
+      if (transactions.every(isReadOnly)) return await this.#judge(transactions, faults);
+      return await this.#parts.writer.commit(transactions, faults);
+    } catch (error) {
+      throw toStoreError(error);
+    }
   }
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {

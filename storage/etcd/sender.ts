@@ -101,11 +101,12 @@ export class Sender {
       const member = this.#withWitness(given, batch, index);
       assertInvariant(sections.add(member, shapeOf(member.plan, member.isApart)), 'what was taken together fits');
     }
-    return sections.all.map(({ isShared, items }) => {
-      if (!isShared) return { isShared, items };
-      const sharedWitness = items.find(({ plan }) => plan.witness)?.plan.witness;
-      return { isShared, items: items.map((member) => ({ ...member, sharedWitness })) };
-    });
+    for (const { isShared, items } of sections.all) {
+      if (!isShared) continue;
+      const witness = items.find(({ plan }) => plan.witness)?.plan.witness;
+      for (const member of items) member.sharedWitness = witness;
+    }
+    return sections.all;
   }
 
   #noteHarmony(sections: readonly Section<Member>[], answers: readonly (readonly TxnResponse[] | undefined)[]): void {

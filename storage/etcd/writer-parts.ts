@@ -53,8 +53,8 @@ export interface Member {
   readonly plan: Plan;
   /** It has a fate of its own. */
   readonly isApart: boolean;
-  /** The witness of all with whom it shares a fate. */
-  readonly sharedWitness?: Buffer | undefined;
+  /** The witness of all with whom it shares a fate: known when it is sent. */
+  sharedWitness?: Buffer | undefined;
 }
 
 /** Attempts of a batch, for its row. */
