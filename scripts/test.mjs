@@ -62,8 +62,11 @@ function haveEtcd() {
   return false;
 }
 
-/** Files of `test/e2e` that run once more with the data in etcd: one for each pattern. */
-const onEtcd = 'cache elections events inventory meaning rate-limits sessions tenants vectors'.split(' ');
+/** Files of `test/e2e` that run once more with the data in etcd: one for each pattern, then those of the program as a whole. */
+const onEtcd = [
+  ...'cache elections events inventory meaning rate-limits sessions tenants vectors'.split(' '),
+  ...'all-in-one emmett event-reconnects norikv projection workers'.split(' '),
+];
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
@@ -73,7 +76,7 @@ async function freePort() {
   return port;
 }
 
-/** The end-to-end tests of the patterns on one member of etcd, which is ended afterwards. */
+/** The end-to-end tests of what is promised on every engine, on one member of etcd, which is ended afterwards. */
 async function runJestOnEtcd() {
   const directory = mkdtempSync(path.join(tmpdir(), 'norigate-etcd-'));
   const endpoint = `127.0.0.1:${await freePort()}`;
@@ -145,7 +148,7 @@ if (
   process.stdout.write('\n── tests\n');
   runJest(patterns);
   if (patterns.length === 0) {
-    process.stdout.write('\n── end-to-end tests of the patterns on etcd\n');
+    process.stdout.write('\n── end-to-end tests on etcd\n');
     await runJestOnEtcd();
   }
 }

@@ -5,7 +5,7 @@
  */
 import { AppError } from './errors';
 import { billedFamilies, families, reservedScope, tenantScopeLength } from './keyspace';
-import { readUint64, uint64 } from './tuple';
+import { prefixEnd, readUint64, uint64 } from './tuple';
 
 export interface Usage {
   readonly keys: number;
@@ -34,9 +34,14 @@ export function billedBytes(key: Buffer, scopeLength: number, valueBytes: number
   return key.length - scopeLength - 1 + valueBytes;
 }
 
-/** Where the usage of a tenant's scope stands. */
+const usagePrefix = Buffer.concat([reservedScope, Buffer.of(families.tenantUsage.code)]);
+
+/** Where the usage of all tenants stands. */
+export const usageSpan = { start: usagePrefix, end: prefixEnd(usagePrefix)! } as const;
+
+/** Where the usage of a tenant's scope stands: in the order of scopes. */
 export function usageKey(scope: Buffer): Buffer {
-  return Buffer.concat([reservedScope, Buffer.of(families.tenantUsage.code), scope.subarray(1)]);
+  return Buffer.concat([usagePrefix, scope.subarray(1)]);
 }
 
 export function encodeUsage({ keys, bytes }: Usage): Buffer {

@@ -57,6 +57,7 @@ export class Conclusions {
       }
     }
     const traces = new Map(withWitness.map((member, index) => [member, found[index]!]));
+    shareTraces(withWitness, traces);
     const lost = members.filter((member) => traces.get(member) === 'lost');
     const isApplied = members.map((member) => traces.get(member) === 'applied');
     for (const member of lost) this.#lose(member, nowMs);
@@ -81,8 +82,7 @@ export class Conclusions {
     if (outcome.kind !== 'committed' || isReadOnly(waiting.transaction)) return waiting.settle(outcome);
     if (waiting.refusal) return waiting.settle({ kind: 'failed', error: waiting.refusal });
     // What was in the way before may be gone by now.
-    waiting.expired.clear();
-    for (const [name, revision] of expired) waiting.expired.set(name, revision);
+    waiting.expired = expired;
     waiting.tries += 1;
     if (waiting.tries < triesMax) return this.#given.putBack([member]);
     const message = `other writers were in the way ${triesMax} times in a row: nothing was written, try again`;
@@ -112,10 +112,11 @@ export class Conclusions {
 
   /** Lets the next batch row say which attempts were applied. */
   #tell(members: readonly Member[], isApplied: readonly boolean[], revision: number, nowMs: number): void {
-    const applied = members.flatMap(({ waiting, plan }, index) => {
-      if (!isApplied[index] || waiting.kind === 'plan' || !plan.witness) return [];
-      return waiting.transaction.attemptId ?? [];
-    });
+    const applied: Buffer[] = [];
+    for (const [index, { waiting, plan }] of members.entries()) {
+      if (!isApplied[index] || waiting.kind === 'plan' || !plan.witness) continue;
+      if (waiting.transaction.attemptId) applied.push(waiting.transaction.attemptId);
+    }
     this.#given.tellings.add({ revision, nowMs, applied });
   }
 
@@ -127,15 +128,30 @@ export class Conclusions {
     fail(waiting, unknownOutcome());
   }
 
-  #remember({ transaction, billing }: WaitingTransaction, { plan }: Member, revision: number, nowMs: number): void {
+  #remember(waiting: WaitingTransaction, { plan }: Member, revision: number, nowMs: number): void {
     const { known, marks, attempts, quotas } = this.#options;
-    for (const write of transaction.writes) {
+    const { transaction, names, billing } = waiting;
+    for (const [index, write] of transaction.writes.entries()) {
       if (write.kind === 'delete') continue;
-      known.note({ key: write.key, revision, expiresAtMs: write.ttlMs === undefined ? 0 : nowMs + write.ttlMs });
+      const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;
+      known.noteName(names.writes[index]!, { revision, expiresAtMs });
     }
     for (const { key, atMs } of plan.dues) known.noteDue(key, atMs);
     if (billing) quotas.written(billing.changes, revision);
     if (transaction.marks) marks.add(transaction.scope ?? noScope, transaction.marks.length);
     if (transaction.attemptId && plan.witness) attempts.add(transaction.attemptId, { revision, nowMs });
+  }
+}
+
+/** Of those with one fate, what a row says of one is said of all. */
+function shareTraces(members: readonly Member[], traces: Map<Member, Trace>): void {
+  const known = new Map<Buffer, Trace>();
+  for (const member of members) {
+    const trace = traces.get(member)!;
+    if (member.sharedWitness && trace !== 'lost') known.set(member.sharedWitness, trace);
+  }
+  for (const member of members) {
+    const trace = member.sharedWitness && known.get(member.sharedWitness);
+    if (trace) traces.set(member, trace);
   }
 }

@@ -8,9 +8,8 @@ import { batchNonce, encodeBatch, nonceBytes } from './layout';
 import type { BatchAttempt, BatchTelling } from './layout';
 import { getOp, isAbsent, isSince, methods, putOp } from './messages';
 import type { Compare, RangeResponse, RequestOp, TxnRequest, TxnResponse } from './messages';
-import { attemptsOf } from './plan';
 import type { Tellings } from './tellings';
-import { bucketMs, pauseMs, rangesOf, unknownOutcome } from './writer-parts';
+import { attemptsOf, bucketMs, pauseMs, rangesOf, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
 /** The fate of a physical transaction. */
@@ -78,11 +77,7 @@ export class Delivery {
 
   /** Sends it and finds out what became of it, however long that takes. */
   async deliver(members: readonly Member[], batch: Batch, make: (put: RequestOp) => TxnRequest): Promise<Fate> {
-    const attempts = attemptsOf(
-      members.flatMap(({ waiting, plan }) =>
-        waiting.kind === 'transaction' ? [{ transaction: waiting.transaction, plan }] : [],
-      ),
-    );
+    const attempts = attemptsOf(members);
     const tellings = this.#tellings.take();
     const fate = await this.#send(members, batch, make(this.#put(batch, attempts, tellings)), tellings);
     const stands = fate.kind === 'applied' || (fate.kind === 'answered' && fate.response.succeeded);

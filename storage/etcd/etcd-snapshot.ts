@@ -6,7 +6,7 @@
 import { status } from '@grpc/grpc-js';
 import { AppError } from '../../src/core/errors';
 import { tenantScopeLength } from '../../src/core/keyspace';
-import { keyAfter, prefixEnd } from '../../src/core/tuple';
+import { prefixEnd } from '../../src/core/tuple';
 import { isExpired } from '../judge';
 import { isInSpan, markScope } from '../load';
 import type { DataSnapshot, KeySpan, PortableMark, PortableRow } from '../portable';
@@ -18,6 +18,7 @@ import { rowHead, rowValue, toMark } from './layout';
 import type { Layout, Span } from './layout';
 import { methods } from './messages';
 import type { KeyValue, RangeRequest, RangeResponse } from './messages';
+import { revisionPages } from './revision-pages';
 
 export interface EtcdSnapshotOptions {
   readonly channel: EtcdChannel;
@@ -28,11 +29,6 @@ export interface EtcdSnapshotOptions {
   readonly markKeepMs: number;
   readonly onRelease: () => void;
 }
-
-/** Rows of one page: etcd makes one message of them, however large they are. */
-const pageRows = { first: 64, max: 256 };
-/** What the next page should weigh, if its rows are like the largest of this one. */
-const pageBytes = 1_048_576;
 
 /** Of what is held. */
 export async function openEtcdSnapshot(options: EtcdSnapshotOptions): Promise<DataSnapshot> {
@@ -49,16 +45,7 @@ export async function openEtcdSnapshot(options: EtcdSnapshotOptions): Promise<Da
     }
   };
 
-  async function* pages({ start, end }: Span): AsyncGenerator<readonly KeyValue[], void, void> {
-    let limit = pageRows.first;
-    for (let from = start; Buffer.compare(from, end) < 0;) {
-      const { kvs, more } = await ask({ key: from, rangeEnd: end, limit });
-      yield kvs;
-      if (!more || kvs.length === 0) return;
-      from = keyAfter(kvs.at(-1)!.key);
-      limit = rowsAfter(kvs);
-    }
-  }
+  const pages = (span: Span): AsyncGenerator<readonly KeyValue[], void, void> => revisionPages(span, ask);
 
   async function* rowPages({ start, end }: KeySpan): AsyncGenerator<readonly PortableRow[], void, void> {
     for await (const page of pages({ start: layout.row(start), end: layout.row(end) }))
@@ -93,11 +80,6 @@ export async function openEtcdSnapshot(options: EtcdSnapshotOptions): Promise<Da
       onRelease();
     },
   };
-}
-
-function rowsAfter(page: readonly KeyValue[]): number {
-  const largest = page.reduce((most, { key, value }) => Math.max(most, key.length + value.length), 1);
-  return Math.max(1, Math.min(pageRows.max, Math.floor(pageBytes / largest)));
 }
 
 /** They lie by generation and scope: those of one scope are found, any others picked out of all that are kept. */

@@ -149,6 +149,7 @@ class EtcdStore implements Store, Portable {
       newestRevision: async () => (await this.#newest()).revision,
       nudge: () => processes.touch(),
       onPage: (page) => this.#onPage(page),
+      onHole: (through) => parts.quotas.noteHole(through),
       onFatal: parts.end,
       revision,
     });
@@ -234,6 +235,7 @@ class EtcdStore implements Store, Portable {
       channel,
       layout,
       reader,
+      holds,
       transportClock,
       isFirst,
       oldestRevision: () => history.oldestRevision,
@@ -288,11 +290,12 @@ class EtcdStore implements Store, Portable {
     validateCommit(transactions);
     if (transactions.length === 0) return [];
     const faults = transactions.map(faultOf);
-    return this.#answered(() =>
-      transactions.every(isReadOnly)
-        ? this.#judge(transactions, faults)
-        : this.#parts.writer.commit(transactions, faults),
-    );
+    try {
+      if (transactions.every(isReadOnly)) return await this.#judge(transactions, faults);
+      return await this.#parts.writer.commit(transactions, faults);
+    } catch (error) {
+      throw toStoreError(error);
+    }
   }
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
@@ -430,6 +433,8 @@ class EtcdStore implements Store, Portable {
       if (layout.isProcess(key)) processes.note(key, row, true);
       else if (key.equals(layout.history) && row) history.noteOldest(decodeNumber(row.value));
       else if (key.equals(layout.bases)) bases.note(row, 0);
+      else if (key.equals(layout.recounted)) quotas.forget();
+      else if (key.equals(layout.billed) && row) quotas.noteBilled(decodeNumber(row.value));
     }
     bases.note(undefined, through);
     if (bases.isAnotherLife && !this.#death) end(replacedError());

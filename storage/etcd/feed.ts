@@ -32,8 +32,8 @@ export interface FeedPage {
     readonly row: KeyValue | undefined;
     readonly revision: Revision;
   }[];
-  /** What accounts gained and lost by it. */
-  readonly usage: readonly UsageChange[];
+  /** What accounts gained and lost by it, by revisions. */
+  readonly usage: readonly { readonly revision: Revision; readonly changes: readonly UsageChange[] }[];
   /** Bytes of rows and keys. */
   readonly bytes: number;
 }
@@ -132,7 +132,7 @@ interface PageContext {
 function toPage(events: readonly EtcdEvent[], { before, after, layout }: PageContext): FeedPage {
   const commits: CommitChanges[] = [];
   const control: { key: Buffer; row: KeyValue | undefined; revision: Revision }[] = [];
-  const usage = new UsageChanges();
+  const usages: { revision: Revision; changes: readonly UsageChange[] }[] = [];
   let latestMs = 0;
   let bytes = 0;
   for (let at = 0; at < events.length;) {
@@ -145,6 +145,7 @@ function toPage(events: readonly EtcdEvent[], { before, after, layout }: PageCon
     const nowMs = timeOf(group, layout);
     latestMs = Math.max(latestMs, nowMs);
     const changes: Change[] = [];
+    const usage = new UsageChanges();
     for (const [index, event] of group.entries()) {
       const { key, value } = event.kv;
       bytes += key.length + value.length;
@@ -158,9 +159,11 @@ function toPage(events: readonly EtcdEvent[], { before, after, layout }: PageCon
     // The order is stable, so an EXPIRE stays before the PUT of its key.
     changes.sort((a, b) => Buffer.compare(a.key, b.key));
     if (changes.length > 0) commits.push({ revision, changes });
+    const billed = usage.all();
+    if (billed.length > 0) usages.push({ revision, changes: billed });
   }
   const through = events.at(-1)!.kv.modRevision;
-  return { after, commits, through, nowMs: latestMs, control, usage: usage.all(), bytes };
+  return { after, commits, through, nowMs: latestMs, control, usage: usages, bytes };
 }
 
 function sizeNow({ type, kv }: EtcdEvent): number | undefined {

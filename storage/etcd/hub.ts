@@ -25,6 +25,8 @@ export interface HubOptions {
   /** Writes something of ours, so that the watch passes what others than us wrote. */
   readonly nudge: () => Promise<void>;
   readonly onPage: (page: FeedPage) => void;
+  /** The watch has left out what came before this revision. */
+  readonly onHole: (revision: Revision) => void;
   /** What etcd gives makes no sense: the store cannot go on. */
   readonly onFatal: (error: AppError) => void;
   /** Where it begins: everything through it is known. */
@@ -185,8 +187,10 @@ export class EtcdHub {
         const failure = toAppError(thrown);
         for (const watcher of this.#watchers) watcher.end(failure);
         if (failure.code !== 'HISTORY_GONE') return this.#options.onFatal(failure);
-        // It was away for longer than history is kept: nobody can go on where they were.
-        this.#published = Math.max(this.#published, this.#seen, oldestRevision());
+        // It was away for longer than history is kept, or somebody else has cut that: nobody can go on where they were.
+        const { oldest = 0 } = failure.details as { readonly oldest?: number };
+        this.#published = Math.max(this.#published, this.#seen, oldestRevision(), oldest);
+        this.#options.onHole(this.#published);
         await transportClock.sleep(tickMs, this.#stopping.signal);
       }
     }

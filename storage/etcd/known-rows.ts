@@ -1,7 +1,7 @@
 /**
  * What this process happens to know of rows: when the row at a revision expires, so that a check of that revision is judged without
  * reading it, and which due rows stand, so that a life that is made longer again and again files no more of them. Both are bounded, the
- * oldest forgotten first; what is not known is read.
+ * oldest forgotten first; what is not known is read. Rows go by their names (`plan.ts`).
  */
 import type { Entry } from '../../proto/store';
 import { nameOf } from './plan';
@@ -10,26 +10,34 @@ const rowsMax = 100_000;
 /** A due row this close may be taken by the sweeper at any moment: then another one is filed. */
 const dueMarginMs = 5_000;
 
-export class KnownRows {
-  readonly #expiries = new Map<string, { readonly revision: number; readonly expiresAtMs: number }>();
-  readonly #dues = new Map<string, number>();
+interface Expiry {
+  readonly revision: number;
+  readonly expiresAtMs: number;
+}
 
-  /** A row that was read or written. */
+export class KnownRows {
+  readonly #expiries = new Recent<Expiry>(rowsMax);
+  readonly #dues = new Recent<number>(rowsMax);
+
+  /** A row that was read. */
   note({ key, revision, expiresAtMs }: Pick<Entry, 'key' | 'revision' | 'expiresAtMs'>): void {
-    const name = nameOf(key);
+    this.noteName(nameOf(key), { revision, expiresAtMs });
+  }
+
+  /** A row that was read or written, by its name. */
+  noteName(name: string, expiry: Expiry): void {
     const before = this.#expiries.get(name);
-    if (before && before.revision > revision) return;
-    keep(this.#expiries, name, { revision, expiresAtMs });
+    if (!before || before.revision <= expiry.revision) this.#expiries.set(name, expiry);
   }
 
   /** When the row at this revision expires (0: never); undefined where that is not known. */
-  expiryOf(key: Buffer, revision: number): number | undefined {
-    const known = this.#expiries.get(nameOf(key));
+  expiryOf(name: string, revision: number): number | undefined {
+    const known = this.#expiries.get(name);
     return known?.revision === revision ? known.expiresAtMs : undefined;
   }
 
   noteDue(key: Buffer, atMs: number): void {
-    keep(this.#dues, nameOf(key), atMs);
+    this.#dues.set(nameOf(key), atMs);
   }
 
   /** Whether a due row surely stands that is early enough for this expiry. */
@@ -39,12 +47,24 @@ export class KnownRows {
   }
 }
 
-function keep<Value>(map: Map<string, Value>, name: string, value: Value): void {
-  map.delete(name);
-  map.set(name, value);
-  if (map.size <= rowsMax) return;
-  for (const [oldest] of map) {
-    map.delete(oldest);
-    return;
+/** What was set last, at least half of `entriesMax` of it. */
+class Recent<Value> {
+  readonly #halfMax: number;
+  #young = new Map<string, Value>();
+  #old = new Map<string, Value>();
+
+  constructor(entriesMax: number) {
+    this.#halfMax = Math.ceil(entriesMax / 2);
+  }
+
+  get(name: string): Value | undefined {
+    return this.#young.get(name) ?? this.#old.get(name);
+  }
+
+  set(name: string, value: Value): void {
+    this.#young.set(name, value);
+    if (this.#young.size < this.#halfMax) return;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 }

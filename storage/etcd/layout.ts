@@ -18,7 +18,17 @@ import type { RowHead } from '../judge';
 import type { KeyValue } from './messages';
 
 const area = { meta: 1, control: 2, rows: 3, due: 4, marks: 5 } as const;
-const control = { batch: 1, process: 2, lock: 3, history: 4, time: 5, billed: 6, bases: 7, hold: 8 } as const;
+const control = {
+  batch: 1,
+  process: 2,
+  lock: 3,
+  history: 4,
+  time: 5,
+  billed: 6,
+  bases: 7,
+  hold: 8,
+  recounted: 9,
+} as const;
 
 export const formatByte = 1;
 const histories: readonly History[] = ['none', 'key', 'value'];
@@ -45,6 +55,8 @@ export class Layout {
   readonly time: Buffer;
   /** Through which revision rows are counted in the usage of accounts. */
   readonly billed: Buffer;
+  /** The revision at which the usage of all accounts was last counted anew. */
+  readonly recounted: Buffer;
   /** What is added to etcd's revisions where they are shown. */
   readonly bases: Buffer;
   /** What the watch is of: control and rows. */
@@ -66,6 +78,7 @@ export class Layout {
     this.history = this.#key(Buffer.of(area.control, control.history));
     this.time = this.#key(Buffer.of(area.control, control.time));
     this.billed = this.#key(Buffer.of(area.control, control.billed));
+    this.recounted = this.#key(Buffer.of(area.control, control.recounted));
     this.bases = this.#key(Buffer.of(area.control, control.bases));
     this.watched = { start: this.#key(Buffer.of(area.control)), end: this.#key(Buffer.of(area.due)) };
     this.control = spanOf(this.#key(Buffer.of(area.control)));
@@ -77,7 +90,11 @@ export class Layout {
 
   /** The row of a key of the store. */
   row(key: Buffer): Buffer {
-    return Buffer.concat([this.#rowsPrefix, key]);
+    const prefix = this.#rowsPrefix;
+    const row = Buffer.allocUnsafe(prefix.length + key.length);
+    row.set(prefix);
+    row.set(key, prefix.length);
+    return row;
   }
 
   /** The end of a range: bounds may be longer than any key. */
@@ -198,7 +215,8 @@ function spanOf(prefix: Buffer): Span {
 export function encodeRow(value: Buffer, { expiresAtMs, history }: { expiresAtMs: number; history: History }): Buffer {
   const out = Buffer.allocUnsafe(rowHeaderBytes + value.length);
   out[0] = formatByte;
-  uint64(expiresAtMs).copy(out, 1);
+  if (expiresAtMs === 0) out.fill(0, 1, 9);
+  else uint64(expiresAtMs).copy(out, 1);
   out[9] = histories.indexOf(history);
   value.copy(out, rowHeaderBytes);
   return out;
@@ -265,13 +283,20 @@ export function encodeBatch({ nowMs, nonce, attempts, tellings }: BatchRow): Buf
   const [first = noTelling, ...others] = tellings;
   const parts: Buffer[] = [Buffer.of(formatByte), uint64(nowMs), nonce, ...tellingParts(first)];
   parts.push(uint32(attempts.length));
-  for (const { attemptId, witness } of attempts) parts.push(attemptId, uint32(witness.length), witness);
+  let last = noWitness;
+  for (const { attemptId, witness } of attempts) {
+    // No length: the same witness as the attempt before it.
+    if (witness.equals(last)) parts.push(attemptId, uint32(0));
+    else parts.push(attemptId, uint32(witness.length), witness);
+    last = witness;
+  }
   // Behind everything else, where a program that knows of one telling only does not look.
   if (others.length > 0) parts.push(uint32(others.length), ...others.flatMap(tellingParts));
   return Buffer.concat(parts);
 }
 
 const noTelling: BatchTelling = { revision: 0, nowMs: 0, applied: [] };
+const noWitness: Buffer = Buffer.alloc(0);
 
 function tellingParts({ revision, nowMs, applied }: BatchTelling): Buffer[] {
   return [uint64(revision), uint64(nowMs), uint32(applied.length), ...applied];
@@ -301,7 +326,13 @@ export function decodeBatch(value: Buffer): BatchRow {
   });
   const nonce = take(nonceBytes);
   const first = takeTelling();
-  const attempts = takeMany(() => ({ attemptId: take(16), witness: take(take(4).readUInt32BE()) }));
+  let witness = noWitness;
+  const attempts = takeMany(() => {
+    const attemptId = take(16);
+    const bytes = take(4).readUInt32BE();
+    if (bytes > 0) witness = take(bytes);
+    return { attemptId, witness };
+  });
   const others = at < value.length ? takeMany(takeTelling) : [];
   return { nowMs: readUint64(value, 1), nonce, attempts, tellings: [first, ...others] };
 }

@@ -86,7 +86,7 @@ export class Loader {
       const bytes = puts.reduce((sum, { requestPut }) => sum + requestPut!.key.length + requestPut!.value.length, 0);
       items.set(name, { name, puts, bytes });
     };
-    for (const row of rows) add(`r${nameOf(row.key)}`, this.#rowPuts(row));
+    for (const row of rows) add(nameOf(row.key), this.#rowPuts(row));
     for (const mark of marks) {
       const put = this.#markPut(mark);
       if (put) add(`m${nameOf(put.requestPut!.key)}`, [put]);

@@ -1,22 +1,18 @@
 /**
- * Transactions of the store as transactions of etcd. Independent ones become nested transactions of one physical one, each with its
- * own compares and its own fate, sharing one revision. All compares, nested ones too, see the state before the whole: so only those travel
- * together whose writes touch nothing that another reads or writes. etcd allows 128 operations along each path: a batch leaves each
- * member what the number of members leaves over, and a transaction that is too large for that goes alone. Pure.
+ * Transactions of the store as transactions of etcd. Independent ones travel in one physical one, sharing one revision. All
+ * compares, nested ones too, see the state before the whole: so only those travel together whose writes touch nothing that another reads or
+ * writes. How they stand side by side, `sections.ts` says; a transaction that is too large for company goes alone. Pure.
  */
 import type { Transaction } from '../../proto/store';
-import type { BatchAttempt, Layout } from './layout';
+import type { Layout } from './layout';
 import { encodeMark, encodeRow } from './layout';
-import type { Compare, RequestOp, TxnResponse } from './messages';
+import type { Compare, RequestOp } from './messages';
 import { deleteOp, getOp, isAbsent, isAtRevision, putOp } from './messages';
 
 /** etcd's default of --max-txn-ops. */
-const operationsMax = 128;
+export const operationsMax = 128;
 /** What one physical transaction carries, so that no member waits long for it; a larger member goes alone. */
 export const batchBytesMax = 524_288;
-/** Members that stand side by side, and in all. */
-const groupSize = 96;
-const membersMax = 384;
 /** Compares that guard every physical transaction: its batch row, its process, the lock, the bases. */
 export const guardsOfBatch = 4;
 
@@ -26,8 +22,6 @@ export interface PlanContext {
   readonly nowMs: number;
   /** Generations in which a mark may stand; the first is that of now. */
   readonly generations: readonly number[];
-  /** Rows that have expired and stand still, with their revisions: they count as absent. */
-  readonly expired: ReadonlyMap<string, number>;
   /** Whether a due row surely stands that is early enough for this expiry. */
   readonly hasDue: (key: Buffer, expiresAtMs: number) => boolean;
 }
@@ -36,8 +30,8 @@ export interface PlanContext {
 export interface Plan {
   readonly compare: readonly Compare[];
   readonly writes: readonly RequestOp[];
-  /** What a conflict needs: checked rows, then marks in each generation. */
-  readonly reads: readonly RequestOp[];
+  /** Rows that a conflict needs; undefined: those that it compares, in their order: checked rows, then marks in each generation. */
+  readonly reads: readonly Buffer[] | undefined;
   /** A key that stands at the revision of the batch where this was applied; undefined: it puts none. */
   readonly witness: Buffer | undefined;
   /** Due rows that it files. */
@@ -45,28 +39,36 @@ export interface Plan {
 }
 
 const noScope = Buffer.alloc(0);
+const noMarks: NonNullable<Transaction['marks']> = [];
+const noDues: Plan['dues'] = [];
+const noneExpired: ReadonlyMap<string, number> = new Map();
 
 export function nameOf(key: Buffer): string {
   return key.toString('latin1');
 }
 
-export function planTransaction(transaction: Transaction, context: PlanContext): Plan {
-  const { layout, nowMs, generations, expired } = context;
-  const { checks, writes, marks = [], scope = noScope } = transaction;
+/** `expired`: rows that have expired and stand still, with their revisions: they count as absent. */
+export function planTransaction(
+  transaction: Transaction,
+  context: PlanContext,
+  expired: ReadonlyMap<string, number> = noneExpired,
+): Plan {
+  const { layout, nowMs, generations } = context;
+  const { checks, writes, marks = noMarks, scope = noScope } = transaction;
   const compare: Compare[] = [];
-  const reads: RequestOp[] = [];
+  const standingOf = (row: Buffer): number | undefined => (expired.size === 0 ? undefined : expired.get(nameOf(row)));
   for (const { key, revision } of checks) {
     const row = layout.row(key);
-    const standing = revision > 0 ? revision : expired.get(nameOf(row));
+    const standing = revision > 0 ? revision : standingOf(row);
     compare.push(standing === undefined ? isAbsent(row) : isAtRevision(row, standing));
-    reads.push(getOp(row));
   }
   const puts: RequestOp[] = [];
   const deletes: RequestOp[] = [];
-  const dues: { key: Buffer; atMs: number }[] = [];
+  let dues: { key: Buffer; atMs: number }[] | undefined;
   let witness: Buffer | undefined;
-  for (const write of writes) {
-    const row = layout.row(write.key);
+  for (const [index, write] of writes.entries()) {
+    // What is written is mostly what was checked, in the same order.
+    const row = checks[index]?.key.equals(write.key) ? compare[index]!.key : layout.row(write.key);
     if (write.kind === 'delete') {
       deletes.push(deleteOp(row));
       continue;
@@ -76,52 +78,25 @@ export function planTransaction(transaction: Transaction, context: PlanContext):
     puts.push(putOp(row, encodeRow(write.value, { expiresAtMs, history: write.history })));
     if (expiresAtMs === 0 || context.hasDue(write.key, expiresAtMs)) continue;
     puts.push(putOp(layout.due(expiresAtMs, write.key), Buffer.alloc(0)));
-    dues.push({ key: write.key, atMs: expiresAtMs });
+    (dues ??= []).push({ key: write.key, atMs: expiresAtMs });
   }
   for (const { key, value } of marks) {
     for (const generation of generations) {
       const row = layout.mark(generation, scope, key);
-      const standing = expired.get(nameOf(row));
+      const standing = standingOf(row);
       compare.push(standing === undefined ? isAbsent(row) : isAtRevision(row, standing));
-      reads.push(getOp(row));
     }
     const own = layout.mark(generations[0]!, scope, key);
     witness ??= own;
     puts.push(putOp(own, encodeMark(value, nowMs)));
   }
-  return { compare, writes: [...puts, ...deletes], reads, witness, dues };
+  const all = deletes.length === 0 ? puts : [...puts, ...deletes];
+  return { compare, writes: all, reads: undefined, witness, dues: dues ?? noDues };
 }
 
-/** The most operations of one level of it. */
-export function widthOf({ compare, writes, reads }: Plan): number {
-  // One more write: what has no witness of its own is given one.
-  return Math.max(compare.length, writes.length + 1, reads.length);
-}
-
-/** Whether so many members, the widest of this width, may travel together. */
-export function fitsBatch(members: number, width: number): boolean {
-  if (members > membersMax) return false;
-  const groups = members <= groupSize ? 0 : Math.ceil(members / groupSize);
-  const outer = Math.max(guardsOfBatch, 1 + (groups || members));
-  return outer + (groups > 0 ? groupSize : 0) + width <= operationsMax;
-}
-
-/** Members of a batch: more than stand side by side stand in groups, each a nested transaction of its own. */
-export function grouped(members: readonly RequestOp[]): readonly RequestOp[] {
-  if (members.length <= groupSize) return members;
-  return Array.from({ length: Math.ceil(members.length / groupSize) }, (_, group) => ({
-    requestTxn: {
-      compare: [],
-      success: members.slice(group * groupSize, (group + 1) * groupSize),
-      failure: [],
-    },
-  }));
-}
-
-/** The answers of the members, one for each. */
-export function ungrouped(answers: readonly TxnResponse[], members: number): readonly TxnResponse[] {
-  if (members <= groupSize) return answers;
-  return answers.flatMap(({ responses }) => responses.map(({ responseTxn }) => responseTxn!));
+/** The rows that a conflict needs. */
+export function readsOf({ reads, compare }: Plan): readonly Buffer[] {
+  return reads ?? compare.map(({ key }) => key);
 }
 
 /** How a transaction that goes alone is sent. */
@@ -149,8 +124,8 @@ export function spreadWrites(writes: readonly RequestOp[], compares: number): re
 }
 
 /** A member of a batch. */
-export function nested({ compare, writes, reads }: Plan): RequestOp {
-  return { requestTxn: { compare, success: writes, failure: reads } };
+export function nested(plan: Plan): RequestOp {
+  return { requestTxn: { compare: plan.compare, success: plan.writes, failure: readsOf(plan).map(getOp) } };
 }
 
 /** Adds a row of the batch's own to what would leave no trace at its revision. */
@@ -159,44 +134,50 @@ export function witnessed(plan: Plan, witness: Buffer): Plan {
   return { ...plan, witness, writes: [putOp(witness, Buffer.alloc(0)), ...plan.writes] };
 }
 
-/** Keys that a transaction reads and writes, as names: what decides who may travel together. */
+/**
+ * Keys that a transaction reads and writes, as names: what decides who may travel together. Rows by their keys; two things that happen to have one name
+ * are kept apart for nothing, and that is all.
+ */
 export interface Footprint {
+  /** What is written as well is left out. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
 }
 
-export function footprintOf({ checks, writes, marks = [], scope = noScope, attemptId }: Transaction): Footprint {
-  return {
-    reads: checks.map(({ key }) => `r${nameOf(key)}`),
-    writes: [
-      ...writes.map(({ key }) => `r${nameOf(key)}`),
-      ...marks.map(({ key }) => `m${scope.length}/${nameOf(scope)}${nameOf(key)}`),
-      ...(attemptId ? [`a${nameOf(attemptId)}`] : []),
-    ],
-  };
+/** Names of the rows of a transaction, in the order of its checks and of its writes. */
+export interface RowNames {
+  readonly checks: readonly string[];
+  readonly writes: readonly string[];
+}
+
+export function rowNamesOf({ checks, writes }: Transaction): RowNames {
+  return { checks: checks.map(({ key }) => nameOf(key)), writes: writes.map(({ key }) => nameOf(key)) };
+}
+
+export function footprintOf({ marks = noMarks, scope = noScope, attemptId }: Transaction, names: RowNames): Footprint {
+  const written = names.writes.length > 8 ? new Set(names.writes) : undefined;
+  const reads = names.checks.filter((name) => !(written ? written.has(name) : names.writes.includes(name)));
+  if (marks.length === 0 && !attemptId) return { reads, writes: names.writes };
+  const writes = [...names.writes];
+  for (const { key } of marks) writes.push(`m${scope.length}/${nameOf(scope)}${nameOf(key)}`);
+  if (attemptId) writes.push(`a${nameOf(attemptId)}`);
+  return { reads, writes };
 }
 
 /** The footprints of those that travel together. */
 export class Footprints {
-  readonly #reads = new Set<string>();
-  readonly #writes = new Set<string>();
+  /** Whether it is written. */
+  readonly #names = new Map<string, boolean>();
 
   meets({ reads, writes }: Footprint): boolean {
-    return (
-      reads.some((name) => this.#writes.has(name)) ||
-      writes.some((name) => this.#writes.has(name) || this.#reads.has(name))
-    );
+    if (this.#names.size === 0) return false;
+    for (const name of writes) if (this.#names.has(name)) return true;
+    for (const name of reads) if (this.#names.get(name)) return true;
+    return false;
   }
 
   add({ reads, writes }: Footprint): void {
-    for (const name of reads) this.#reads.add(name);
-    for (const name of writes) this.#writes.add(name);
+    for (const name of reads) if (!this.#names.has(name)) this.#names.set(name, false);
+    for (const name of writes) this.#names.set(name, true);
   }
-}
-
-/** Attempts of a batch, for its row. */
-export function attemptsOf(members: readonly { transaction: Transaction; plan: Plan }[]): BatchAttempt[] {
-  return members.flatMap(({ transaction: { attemptId }, plan: { witness } }) =>
-    attemptId && witness ? [{ attemptId, witness }] : [],
-  );
 }

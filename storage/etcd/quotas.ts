@@ -6,6 +6,7 @@
 import { decodeUsage, noUsage, usageKey } from '../../src/core/usage';
 import type { Usage } from '../../src/core/usage';
 import type { UsageChange } from '../usage';
+import type { FeedPage } from './feed';
 import { decodeNumber, rowValue } from './layout';
 import type { Layout } from './layout';
 import { nameOf } from './plan';
@@ -18,15 +19,12 @@ export interface QuotasOptions {
   readonly revision: number;
 }
 
-interface Noted {
-  readonly revision: number;
-  readonly changes: readonly UsageChange[];
-}
+type Noted = FeedPage['usage'][number];
 
 /** Accounts that are known at once; past it all are read anew. */
 const accountsMax = 10_000;
-/** Pages of the watch that are kept, for accounts that were written down a while ago. */
-const pagesMax = 10_000;
+/** Revisions of the watch that are kept, for accounts that were written down a while ago. */
+const recentMax = 10_000;
 
 export class Quotas {
   readonly #options: QuotasOptions;
@@ -36,6 +34,8 @@ export class Quotas {
   /** Of this process, not brought by the watch yet. */
   #pending: Noted[] = [];
   #through: number;
+  /** The watch has left out something before this revision, and not all of it is written down yet. */
+  #holeAt: number | undefined;
 
   constructor(options: QuotasOptions) {
     this.#options = options;
@@ -56,6 +56,24 @@ export class Quotas {
     this.#known.set(name, usage);
   }
 
+  /** What is written down was corrected: all accounts are read anew. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** The watch has left out something before this revision: accounts are read anew, and once more when that is written down. */
+  noteHole(revision: number): void {
+    this.#holeAt = revision;
+    this.forget();
+  }
+
+  /** Everything through this revision is written down. */
+  noteBilled(through: number): void {
+    if (this.#holeAt === undefined || through < this.#holeAt) return;
+    this.#holeAt = undefined;
+    this.forget();
+  }
+
   of(account: Buffer): Usage {
     const name = nameOf(account);
     const usage = { ...(this.#known.get(name) ?? noUsage) };
@@ -69,13 +87,14 @@ export class Quotas {
   }
 
   /** The watch has brought something. */
-  note(changes: readonly UsageChange[], through: number): void {
+  note(usage: readonly Noted[], through: number): void {
     this.#through = through;
     if (this.#pending.length > 0) this.#pending = this.#pending.filter(({ revision }) => revision > through);
-    if (changes.length === 0) return;
-    for (const [name, usage] of this.#known) addTo(usage, changes, name);
-    this.#recent.push({ revision: through, changes });
-    if (this.#recent.length > 2 * pagesMax) this.#recent = this.#recent.slice(-pagesMax);
+    for (const each of usage) {
+      for (const [name, known] of this.#known) addTo(known, each.changes, name);
+      this.#recent.push(each);
+    }
+    if (this.#recent.length > 2 * recentMax) this.#recent = this.#recent.slice(-recentMax);
   }
 }
 

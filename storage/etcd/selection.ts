@@ -8,12 +8,14 @@ import type { Usage } from '../../src/core/usage';
 import { isExpired } from '../judge';
 import { UsageChanges, quotaFault } from '../usage';
 import type { UsageChange } from '../usage';
+import type { Harmony } from './harmony';
 import { rowHead, toEntry } from './layout';
 import { isAbsent } from './messages';
-import type { Plan } from './plan';
-import { aloneForm, nameOf, planTransaction, widthOf } from './plan';
+import type { Plan, PlanContext } from './plan';
+import { aloneForm, nameOf, planTransaction, readsOf } from './plan';
+import { shapeOf } from './sections';
 import { lostRevision } from './traces';
-import type { Passage, Waiting, WaitingTransaction, WriteQueue } from './write-queue';
+import type { Passage, Verdict, Waiting, WaitingTransaction, WriteQueue } from './write-queue';
 import { generationsAt, noScope, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
@@ -31,17 +33,19 @@ interface Reserved {
   readonly usage: UsageChanges;
 }
 
-type Verdict = ReturnType<Parameters<WriteQueue['take']>[0]>;
-const wait: Verdict = { kind: 'wait' };
-const done: Verdict = { kind: 'done' };
+type Refusal = Extract<Verdict<never>, { readonly kind: 'done' | 'wait' }>;
+const wait: Refusal = { kind: 'wait' };
+const done: Refusal = { kind: 'done' };
 
 export class Selection {
   readonly #options: WriterOptions;
   readonly #queue: WriteQueue;
+  readonly #harmony: Harmony;
 
-  constructor(options: WriterOptions, queue: WriteQueue) {
+  constructor(options: WriterOptions, queue: WriteQueue, harmony: Harmony) {
     this.#options = options;
     this.#queue = queue;
+    this.#harmony = harmony;
   }
 
   /** Looks up what is needed to judge what may be taken next and is not known. */
@@ -55,12 +59,12 @@ export class Selection {
       // What it meets may change what is to be known of it.
       if (flights.some(({ passage }) => passage.footprints.meets(waiting.footprint))) continue;
       learning.push(waiting);
-      const { checks, marks: own = [], scope = noScope } = waiting.transaction;
-      if (own.length > 0) scopes.set(nameOf(scope), scope);
-      for (const { key, revision } of checks)
-        if (revision > 0 && known.expiryOf(key, revision) === undefined) unknown.push(key);
+      const { checks, marks: own, scope = noScope } = waiting.transaction;
+      if (own && own.length > 0) scopes.set(nameOf(scope), scope);
+      for (const [index, { key, revision }] of checks.entries())
+        if (revision > 0 && known.expiryOf(waiting.names.checks[index]!, revision) === undefined) unknown.push(key);
     }
-    for (const waiting of learning) await this.#learnBilling(waiting);
+    for (const waiting of learning) if (waiting.transaction.quota) await this.#learnBilling(waiting);
     if (scopes.size > 0) await marks.learn([...scopes.values()], generationsAt(time.nowMs(), markKeepMs)[0]!);
     if (unknown.length > 0) {
       const { responses } = await reader.raw(unknown.map((key) => ({ key: layout.row(key) })));
@@ -71,28 +75,32 @@ export class Selection {
   }
 
   /** Takes what travels together, and answers what needs no trip. */
-  take(nowMs: number, flights: readonly Flight[], membersMax: number): readonly Member[] {
-    const plans = new Map<Waiting, Plan>();
+  take(
+    nowMs: number,
+    flights: readonly Flight[],
+    membersMax: number,
+  ): { readonly taken: readonly Member[]; readonly passage: Passage } {
+    const context = this.#contextAt(nowMs);
+    const { mayShare } = this.#harmony;
     const reserved = reservedBy(flights);
     // One that must go without company keeps those behind it from passing it for ever.
     let isHalted = false;
-    const judge = (waiting: Waiting): Verdict => {
+    const judge = (waiting: Waiting): Verdict<Member> => {
       if (isHalted) return wait;
-      const plan = waiting.kind === 'plan' ? waiting.plan : this.#judge(waiting, nowMs, reserved);
-      if (plan === wait || plan === done) return plan;
-      if (isExclusive(plan as Plan) && flights.length > 0) {
+      const plan = waiting.kind === 'plan' ? waiting.plan : this.#judge(waiting, context, reserved);
+      if ('kind' in plan) return plan;
+      if (flights.length > 0 && isExclusive(plan)) {
         isHalted = true;
         return wait;
       }
-      plans.set(waiting, plan as Plan);
-      return { kind: 'join', width: widthOf(plan as Plan) };
+      const isApart = !mayShare || waiting.kind === 'plan' || waiting.isApart;
+      return { kind: 'join', shape: shapeOf(plan, isApart), taken: { waiting, plan, isApart } };
     };
-    const passages = flights.map(({ passage }) => passage);
-    return this.#queue.take(judge, { passages, membersMax }).map((waiting) => ({ waiting, plan: plans.get(waiting)! }));
+    return this.#queue.take(judge, { passages: flights.map(({ passage }) => passage), membersMax });
   }
 
   /** How it is to be sent, or why not now. */
-  #judge(waiting: WaitingTransaction, nowMs: number, reserved: Reserved): Plan | Verdict {
+  #judge(waiting: WaitingTransaction, context: PlanContext, reserved: Reserved): Plan | Refusal {
     if (waiting.isSettled) return done;
     if (!waiting.isLearnt) return wait;
     const { transaction } = waiting;
@@ -104,18 +112,22 @@ export class Selection {
       );
       return done;
     }
-    const { marks = [], scope = noScope } = transaction;
-    const others = reserved.marks.get(nameOf(scope)) ?? 0;
+    const marks = transaction.marks?.length ?? 0;
+    const { scope = noScope } = transaction;
+    const others = marks > 0 ? (reserved.marks.get(nameOf(scope)) ?? 0) : 0;
     const isFull = this.#isFull(transaction, 0);
     // It may be that those before it make none after all.
     if (!isFull && this.#isFull(transaction, others)) return wait;
     const quota = this.#judgeQuota(waiting, reserved.usage);
     if (quota === 'later') return wait;
     if (quota === 'fits') reserveUsage(reserved, waiting);
-    if (marks.length > 0) reserved.marks.set(nameOf(scope), others + marks.length);
-    const planned = this.#plan(transaction, waiting.expired, nowMs);
-    const isRefused = isFull || quota === 'passes' || this.#isOver(transaction, nowMs);
-    return isRefused ? { ...planned, ...this.#never(), writes: [], witness: undefined, dues: [] } : planned;
+    if (marks > 0) reserved.marks.set(nameOf(scope), others + marks);
+    const planned = planTransaction(transaction, context, waiting.expired);
+    const isRefused = isFull || quota === 'passes' || this.#isOver(waiting, context.nowMs);
+    if (!isRefused) return planned;
+    // It is sent to learn what stands.
+    waiting.isApart = true;
+    return { ...planned, ...this.#never(), reads: readsOf(planned), writes: [], witness: undefined, dues: [] };
   }
 
   /** What a transaction with a quota comes to: at the most, or where that would pass it, exactly. */
@@ -155,10 +167,11 @@ export class Selection {
   }
 
   /** Whether it relies on something that is over by now: it then only learns what stands. */
-  #isOver({ checks, validUntilMs }: Transaction, nowMs: number): boolean {
+  #isOver({ transaction, names }: WaitingTransaction, nowMs: number): boolean {
+    const { checks, validUntilMs } = transaction;
     if (validUntilMs !== undefined && validUntilMs <= nowMs) return true;
-    return checks.some(({ key, revision }) => {
-      const expiresAtMs = revision > 0 ? this.#options.known.expiryOf(key, revision) : undefined;
+    return checks.some(({ revision }, index) => {
+      const expiresAtMs = revision > 0 ? this.#options.known.expiryOf(names.checks[index]!, revision) : undefined;
       return expiresAtMs !== undefined && isExpired({ expiresAtMs }, nowMs);
     });
   }
@@ -173,15 +186,10 @@ export class Selection {
     return { compare: [isAbsent(this.#options.layout.meta)] };
   }
 
-  #plan(transaction: Transaction, expired: ReadonlyMap<string, number>, nowMs: number): Plan {
+  #contextAt(nowMs: number): PlanContext {
     const { layout, known, markKeepMs } = this.#options;
-    return planTransaction(transaction, {
-      layout,
-      nowMs,
-      generations: generationsAt(nowMs, markKeepMs),
-      expired,
-      hasDue: (key, expiresAtMs) => known.hasDue(key, expiresAtMs, nowMs),
-    });
+    const generations = generationsAt(nowMs, markKeepMs);
+    return { layout, nowMs, generations, hasDue: (key, expiresAtMs) => known.hasDue(key, expiresAtMs, nowMs) };
   }
 }
 
@@ -192,11 +200,14 @@ export function isExclusive(plan: Plan): boolean {
 
 function reservedBy(flights: readonly Flight[]): Reserved {
   const reserved: Reserved = { marks: new Map(), usage: new UsageChanges() };
-  for (const { waiting } of flights.flatMap(({ members }) => members)) {
-    if (waiting.kind === 'plan') continue;
-    reserveUsage(reserved, waiting);
-    const { marks = [], scope = noScope } = waiting.transaction;
-    if (marks.length > 0) reserved.marks.set(nameOf(scope), (reserved.marks.get(nameOf(scope)) ?? 0) + marks.length);
+  for (const { members } of flights) {
+    for (const { waiting } of members) {
+      if (waiting.kind === 'plan') continue;
+      reserveUsage(reserved, waiting);
+      const { marks, scope = noScope } = waiting.transaction;
+      if (!marks || marks.length === 0) continue;
+      reserved.marks.set(nameOf(scope), (reserved.marks.get(nameOf(scope)) ?? 0) + marks.length);
+    }
   }
   return reserved;
 }

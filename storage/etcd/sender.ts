@@ -2,11 +2,15 @@
  * How those that travel together are sent: as members of one batch, alone, under the lock, or, where none of them writes, as a read.
  * Throws where nothing of them was written and they have no outcome.
  */
+import { assertInvariant } from '../../src/core/errors';
 import type { Conclusions } from './conclusions';
 import type { Batch, Delivery } from './delivery';
-import { deleteOp, isAtRevision } from './messages';
-import type { RangeResponse } from './messages';
-import { aloneForm, grouped, guardsOfBatch, nested, spreadWrites, ungrouped, witnessed } from './plan';
+import type { Harmony } from './harmony';
+import { deleteOp, getOp, isAtRevision } from './messages';
+import type { RangeResponse, TxnResponse } from './messages';
+import { aloneForm, guardsOfBatch, readsOf, spreadWrites, witnessed } from './plan';
+import { Sections, sectionAnswers, sectionOp, shapeOf } from './sections';
+import type { Section } from './sections';
 import type { WaitingTransaction } from './write-queue';
 import type { WriteLock } from './write-lock';
 import { rangesOf } from './writer-parts';
@@ -17,6 +21,7 @@ export interface SenderOptions {
   readonly delivery: Delivery;
   readonly conclusions: Conclusions;
   readonly lock: WriteLock;
+  readonly harmony: Harmony;
   readonly putBack: (members: readonly Member[]) => void;
 }
 
@@ -39,7 +44,7 @@ export class Sender {
 
   /** None of them writes: what they need is read. */
   async #readOnly(members: readonly Member[], nowMs: number): Promise<void> {
-    const requests = members.map(({ plan }) => plan.reads.map(({ requestRange }) => requestRange!));
+    const requests = members.map(({ plan }) => readsOf(plan).map((key) => ({ key })));
     const { responses, revision } = await this.#writer.reader.raw(requests.flat());
     let at = 0;
     members.forEach((member, index) => {
@@ -51,10 +56,19 @@ export class Sender {
   async #sendBatch(given: readonly Member[], nowMs: number): Promise<void> {
     const { delivery, conclusions } = this.#options;
     const batch = delivery.next(nowMs);
-    const members = given.map((member, index) => this.#withWitness(member, batch, index));
+    const sections = this.#sectionsOf(given, batch);
+    const members = sections.flatMap(({ items }) => items);
     const fate = await delivery.deliver(members, batch, (put) => ({
       compare: delivery.guards(batch),
-      success: [put, ...grouped(members.map(({ plan }) => nested(plan)))],
+      success: [
+        put,
+        ...sections.map((section) =>
+          sectionOp(
+            section,
+            section.items.map(({ plan }) => plan),
+          ),
+        ),
+      ],
       failure: delivery.guardReads(batch),
     }));
     if (fate.kind === 'applied') return conclusions.learnFates(members, fate.revision, nowMs);
@@ -62,14 +76,50 @@ export class Sender {
     const { header, succeeded, responses } = fate.response;
     if (!succeeded) return this.#onGuards(members, rangesOf(responses));
     const revision = header!.revision;
-    const outer = responses.slice(1).map(({ responseTxn }) => responseTxn!);
-    const answers = ungrouped(outer, members.length);
-    const isApplied = answers.map((each) => each.succeeded);
-    conclusions.written(members, isApplied, revision, nowMs);
+    const answers = sections.map((section, index) => sectionAnswers(section, responses[index + 1]!.responseTxn!));
+    this.#noteHarmony(sections, answers);
+    const ofMembers = sections.flatMap<TxnResponse | undefined>(
+      ({ items }, index) => answers[index] ?? items.map(() => undefined),
+    );
+    conclusions.written(
+      members,
+      ofMembers.map((answer) => answer?.succeeded === true),
+      revision,
+      nowMs,
+    );
     members.forEach((member, index) => {
-      if (isApplied[index]) return;
-      conclusions.refused(member, { responses: rangesOf(answers[index]!.responses), revision }, nowMs);
+      const answer = ofMembers[index];
+      if (answer && !answer.succeeded)
+        conclusions.refused(member, { responses: rangesOf(answer.responses), revision }, nowMs);
     });
+    this.#takeApart(members.filter((_, index) => !ofMembers[index]));
+  }
+
+  #sectionsOf(members: readonly Member[], batch: Batch): readonly Section<Member>[] {
+    const sections = new Sections<Member>();
+    for (const [index, given] of members.entries()) {
+      const member = this.#withWitness(given, batch, index);
+      assertInvariant(sections.add(member, shapeOf(member.plan, member.isApart)), 'what was taken together fits');
+    }
+    for (const { isShared, items } of sections.all) {
+      if (!isShared) continue;
+      const witness = items.find(({ plan }) => plan.witness)?.plan.witness;
+      for (const member of items) member.sharedWitness = witness;
+    }
+    return sections.all;
+  }
+
+  #noteHarmony(sections: readonly Section<Member>[], answers: readonly (readonly TxnResponse[] | undefined)[]): void {
+    const { harmony } = this.#options;
+    if (answers.some((each) => !each)) harmony.broke();
+    else if (sections.some(({ isShared }) => isShared)) harmony.held();
+    else harmony.wentApart();
+  }
+
+  /** What shared a fate with something that was refused was not written, and goes by itself the next time. */
+  #takeApart(members: readonly Member[]): void {
+    for (const { waiting } of members) if (waiting.kind === 'transaction') waiting.isApart = true;
+    this.#options.putBack(members);
   }
 
   /** A transaction that goes alone: where its checks fail nothing is written, the batch row neither. */
@@ -81,7 +131,7 @@ export class Sender {
     const fate = await delivery.deliver([member], batch, (put) => ({
       compare,
       success: spreadWrites([put, ...member.plan.writes], compare.length),
-      failure: [...delivery.guardReads(batch), ...given.plan.reads],
+      failure: [...delivery.guardReads(batch), ...readsOf(given.plan).map(getOp)],
     }));
     if (fate.kind === 'applied') return conclusions.written([member], [true], fate.revision, nowMs);
     if (fate.kind !== 'answered') return conclusions.unwritten([member], fate);
@@ -97,18 +147,18 @@ export class Sender {
    * A transaction with more compares than one path of etcd's transactions holds: while the lock stands nobody else writes, so
    * that what is read then is still true when it is written. Costs three trips.
    */
-  async #sendLocked({ waiting, plan }: Member, nowMs: number): Promise<void> {
+  async #sendLocked({ waiting, plan }: Omit<Member, 'isApart'>, nowMs: number): Promise<void> {
     const { delivery, conclusions, lock } = this.#options;
     const { layout, reader } = this.#writer;
     const lockRevision = await lock.take();
-    const standing = await reader.raw(plan.reads.map(({ requestRange }) => requestRange!));
+    const standing = await reader.raw(readsOf(plan).map((key) => ({ key })));
     const { outcome } = conclusions.judge(waiting as WaitingTransaction, standing, nowMs);
     if (outcome.kind !== 'committed') {
-      conclusions.refused({ waiting, plan }, standing, nowMs);
+      conclusions.refused({ waiting, plan, isApart: true }, standing, nowMs);
       return lock.giveBack(lockRevision);
     }
     const batch = delivery.next(nowMs);
-    const member = { waiting, plan: witnessed(plan, layout.witness(batch.key, 0)) };
+    const member = { waiting, plan: witnessed(plan, layout.witness(batch.key, 0)), isApart: true };
     const [absent, since, , basesKnown] = delivery.guards(batch);
     const fate = await delivery.deliver([member], batch, (put) => ({
       compare: [absent!, since!, isAtRevision(layout.lock, lockRevision), basesKnown!],
@@ -126,9 +176,9 @@ export class Sender {
   }
 
   /** What is our own may be tried again: whether it was applied need not be told apart. */
-  #withWitness({ waiting, plan }: Member, batch: Batch, index: number): Member {
-    if (waiting.kind === 'plan') return { waiting, plan };
-    return { waiting, plan: witnessed(plan, this.#writer.layout.witness(batch.key, index)) };
+  #withWitness(member: Member, batch: Batch, index: number): Member {
+    if (member.waiting.kind === 'plan' || member.plan.witness || member.plan.writes.length === 0) return member;
+    return { ...member, plan: witnessed(member.plan, this.#writer.layout.witness(batch.key, index)) };
   }
 
   /** A guard of the whole did not hold: nothing of it was written. */

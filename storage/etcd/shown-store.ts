@@ -57,12 +57,13 @@ export class ShownStore implements Store, Portable {
     return { results: shown, revision: this.#bases.shown(revision), nowMs };
   }
 
-  async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
+  commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
     const own = this.#bases.isPlain
       ? transactions
       : transactions.map((each) => ({ ...each, checks: each.checks.map(this.#check) }));
-    const outcomes = await this.#store.commit(own, options);
-    return this.#bases.isPlain ? outcomes : outcomes.map(this.#outcome);
+    const toShown = (outcomes: readonly CommitOutcome[]): readonly CommitOutcome[] =>
+      this.#bases.isPlain ? outcomes : outcomes.map(this.#outcome);
+    return this.#store.commit(own, options).then(toShown);
   }
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {

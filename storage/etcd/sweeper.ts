@@ -83,7 +83,7 @@ export class Sweeper {
   #plan(due: KeyValue, row: KeyValue | undefined): { readonly plan: Plan; readonly footprint: Footprint } {
     const { layout, nowMs } = this.#options;
     const { key, atMs } = layout.readDue(due.key);
-    const name = `r${nameOf(key)}`;
+    const name = nameOf(key);
     const rowKey = layout.row(key);
     const writes: RequestOp[] = [deleteOp(due.key)];
     const head = row && rowHead(row);

@@ -6,8 +6,10 @@ import type { CommitOutcome, Transaction } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
 import type { UsageChange } from '../usage';
 import { transactionBytes } from '../validate';
-import type { Footprint, Plan } from './plan';
-import { Footprints, batchBytesMax, fitsBatch, footprintOf } from './plan';
+import type { Footprint, Plan, RowNames } from './plan';
+import { Footprints, batchBytesMax, footprintOf, rowNamesOf } from './plan';
+import { Sections } from './sections';
+import type { Shape } from './sections';
 
 /** What a transaction adds to the usage of its scope. */
 export interface Billing {
@@ -19,13 +21,14 @@ export interface Billing {
 export interface WaitingTransaction {
   readonly kind: 'transaction';
   readonly transaction: Transaction;
+  readonly names: RowNames;
   readonly footprint: Footprint;
   readonly bytes: number;
   readonly call: object;
   /** When it came, in monotonic milliseconds. */
   readonly sinceMs: number;
   /** Rows that stand expired in its way, by etcd's keys: learnt from a try that failed. */
-  readonly expired: Map<string, number>;
+  expired: ReadonlyMap<string, number>;
   tries: number;
   /** Whether what has to be known to judge it was looked up. */
   isLearnt: boolean;
@@ -35,6 +38,8 @@ export interface WaitingTransaction {
   refusal: AppError | undefined;
   /** It has its outcome, though what became of it may still have to be found out. */
   isSettled: boolean;
+  /** It shares its fate with nobody: it did, and nothing was written. */
+  isApart: boolean;
   readonly settle: (outcome: CommitOutcome) => void;
 }
 
@@ -52,18 +57,17 @@ export interface WaitingPlan {
 
 export type Waiting = WaitingTransaction | WaitingPlan;
 
+/** What is to become of something that waits, now. */
+export type Verdict<Taken> =
+  { readonly kind: 'join'; readonly shape: Shape; readonly taken: Taken } | { readonly kind: 'done' | 'wait' };
+
 /** What is on its way: nothing that touches it may be sent before its fate is known, and of one call nothing overtakes. */
 export interface Passage {
   readonly footprints: Footprints;
   readonly calls: ReadonlySet<object>;
 }
 
-export function passageOf(waiting: readonly Waiting[]): Passage {
-  const footprints = new Footprints();
-  for (const { footprint } of waiting) footprints.add(footprint);
-  return { footprints, calls: new Set(waiting.map(({ call }) => call)) };
-}
-
+const noneExpired: ReadonlyMap<string, number> = new Map();
 /** What may wait; past it OVERLOADED. */
 const waitingMax = 65_536;
 const waitingBytesMax = 134_217_728;
@@ -101,19 +105,22 @@ export class WriteQueue {
         };
         const error = faults[index];
         if (error) return finish({ kind: 'failed', error });
+        const names = rowNamesOf(transaction);
         const waiting: WaitingTransaction = {
           kind: 'transaction',
           transaction,
-          footprint: footprintOf(transaction),
+          names,
+          footprint: footprintOf(transaction, names),
           bytes: transactionBytes(transaction),
           call,
           sinceMs,
-          expired: new Map(),
+          expired: noneExpired,
           tries: 0,
           isLearnt: false,
           billing: undefined,
           refusal: undefined,
           isSettled: false,
+          isApart: false,
           settle: (outcome) => {
             if (waiting.isSettled) return;
             waiting.isSettled = true;
@@ -137,18 +144,20 @@ export class WriteQueue {
 
   /**
    * Takes what travels together and touches nothing of what is on its way. `judge` says of each what is to become of it: it may `join`
-   * with a width, be `done` (it has its outcome), or has to `wait`.
+   * with a shape, be `done` (it has its outcome), or has to `wait`. One that is too large for company is taken alone.
    */
-  take(
-    judge: (waiting: Waiting) => { readonly kind: 'join'; readonly width: number } | { readonly kind: 'done' | 'wait' },
+  take<Taken>(
+    judge: (waiting: Waiting) => Verdict<Taken>,
     { passages, membersMax }: { readonly passages: readonly Passage[]; readonly membersMax: number },
-  ): Waiting[] {
-    const taken: Waiting[] = [];
+  ): { readonly taken: readonly Taken[]; readonly passage: Passage } {
+    const taken: Taken[] = [];
+    const calls = new Set<object>();
     const left: Waiting[] = [];
     const travelling = new Footprints();
     const held = new Footprints();
     const heldCalls = new Set<object>();
-    let [bytes, width] = [0, 0];
+    const sections = new Sections<Taken>();
+    let bytes = 0;
     let isFull = false;
     let at = 0;
     for (; at < this.#waiting.length && at < lookAheadMax && !isFull; at += 1) {
@@ -164,17 +173,15 @@ export class WriteQueue {
         this.#bytes -= each.bytes;
         continue;
       }
-      const isFitting =
-        verdict.kind === 'join' &&
-        (taken.length === 0 ||
-          (bytes + each.bytes <= batchBytesMax && fitsBatch(taken.length + 1, Math.max(width, verdict.width))));
-      if (verdict.kind === 'join' && isFitting) {
-        taken.push(each);
-        travelling.add(each.footprint);
+      const isFirst = taken.length === 0;
+      const hasRoom = verdict.kind === 'join' && (isFirst || bytes + each.bytes <= batchBytesMax);
+      const isPlaced = hasRoom && sections.add(verdict.taken, verdict.shape);
+      if (isPlaced || (hasRoom && isFirst)) {
+        taken.push(verdict.taken);
+        calls.add(call);
+        travelling.add(footprint);
         bytes += each.bytes;
-        width = Math.max(width, verdict.width);
-        // One that is too wide for company goes alone.
-        isFull = taken.length >= membersMax || !fitsBatch(taken.length + 1, width);
+        isFull = taken.length >= membersMax || !isPlaced;
       } else {
         left.push(each);
         held.add(each.footprint);
@@ -183,7 +190,7 @@ export class WriteQueue {
     }
     this.#waiting = left.length === 0 && at === this.#waiting.length ? [] : [...left, ...this.#waiting.slice(at)];
     this.#bytes -= bytes;
-    return taken;
+    return { taken, passage: { footprints: travelling, calls } };
   }
 
   /** Puts back what was taken and not written, before everything else. */

@@ -6,7 +6,7 @@ import type { AttemptTable } from '../attempt-table';
 import type { RevisionBases } from './bases';
 import type { EtcdChannel } from './channel';
 import type { KnownRows } from './known-rows';
-import type { Layout } from './layout';
+import type { BatchAttempt, Layout } from './layout';
 import type { MarkCounts } from './mark-counts';
 import type { RangeResponse } from './messages';
 import type { Plan } from './plan';
@@ -51,6 +51,19 @@ export interface WriterOptions {
 export interface Member {
   readonly waiting: Waiting;
   readonly plan: Plan;
+  /** It has a fate of its own. */
+  readonly isApart: boolean;
+  /** The witness of all with whom it shares a fate: known when it is sent. */
+  sharedWitness?: Buffer | undefined;
+}
+
+/** Attempts of a batch, for its row. */
+export function attemptsOf(members: readonly Member[]): BatchAttempt[] {
+  return members.flatMap(({ waiting, plan, sharedWitness }) => {
+    const attemptId = waiting.kind === 'transaction' ? waiting.transaction.attemptId : undefined;
+    if (!attemptId || !plan.witness) return [];
+    return [{ attemptId, witness: sharedWitness ?? plan.witness }];
+  });
 }
 
 /** Batch rows are dropped by buckets of this length. */

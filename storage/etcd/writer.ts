@@ -9,6 +9,7 @@ import { AppError } from '../../src/core/errors';
 import { toStoreError } from './channel';
 import { Conclusions } from './conclusions';
 import { Delivery } from './delivery';
+import { Harmony } from './harmony';
 import { judgeRows } from './judge-rows';
 import type { Footprint, Plan } from './plan';
 import { Selection, isExclusive } from './selection';
@@ -16,7 +17,8 @@ import type { Flight } from './selection';
 import { Sender } from './sender';
 import { Tellings } from './tellings';
 import { WriteLock } from './write-lock';
-import { WriteQueue, fail, passageOf } from './write-queue';
+import { WriteQueue, fail } from './write-queue';
+import type { Passage } from './write-queue';
 import { pauseMs, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
@@ -45,7 +47,8 @@ export class EtcdWriter {
 
   constructor(writer: WriterOptions) {
     this.#options = writer;
-    this.#selection = new Selection(writer, this.#queue);
+    const harmony = new Harmony();
+    this.#selection = new Selection(writer, this.#queue, harmony);
     const closing = this.#closing.signal;
     const tellings = new Tellings();
     const onUnknown = (members: readonly Member[]): void => this.#tellUnknown(members);
@@ -53,7 +56,7 @@ export class EtcdWriter {
     const delivery = new Delivery({ writer, tellings, closing, onUnknown });
     const conclusions = new Conclusions({ writer, tellings, closing, onUnknown, putBack });
     const lock = new WriteLock(writer, closing);
-    this.#sender = new Sender({ writer, delivery, conclusions, lock, putBack });
+    this.#sender = new Sender({ writer, delivery, conclusions, lock, harmony, putBack });
   }
 
   commit(
@@ -133,17 +136,16 @@ export class EtcdWriter {
     if (this.#queue.size === 0 || this.#isFull()) return false;
     await this.#selection.learn([...this.#flights]);
     const nowMs = this.#options.time.nowMs();
-    const members = this.#selection.take(nowMs, [...this.#flights], membersMax);
-    if (members.length > 0) void this.#fly(members, nowMs);
-    return members.length > 0;
+    const { taken, passage } = this.#selection.take(nowMs, [...this.#flights], membersMax);
+    if (taken.length > 0) void this.#fly(taken, passage, nowMs);
+    return taken.length > 0;
   }
 
   #isFull(): boolean {
     return this.#flights.size >= flightsMax || [...this.#flights].some((each) => each.isExclusive);
   }
 
-  async #fly(members: readonly Member[], nowMs: number): Promise<void> {
-    const passage = passageOf(members.map(({ waiting }) => waiting));
+  async #fly(members: readonly Member[], passage: Passage, nowMs: number): Promise<void> {
     const flight = { members, passage, isExclusive: members.some(({ plan }) => isExclusive(plan)) };
     this.#flights.add(flight);
     try {

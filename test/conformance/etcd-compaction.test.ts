@@ -69,28 +69,49 @@ test('what it cannot know any more, since others have written there, it does not
   expect(results[0]!.entries[0]!.revision).toBe((last as Committed).revision);
 });
 
-test('an answer that was lost before: what still shows is known, what does not is OUTCOME_UNKNOWN, and writing goes on', async () => {
-  const network = await Network.start(Number(cluster.endpoints[0]!.split(':')[1]));
-  const store = await open('behind a network', [`127.0.0.1:${network.port}`]);
-  const other = await open('another');
-  await store.commit([row('before')]);
-  const keys = ['d', 'e'].map((key) => ({ start: Buffer.from(key) }));
-  network.treat('deaf');
-  const sent = ['d', 'e'].map((key) => row(key));
-  const outcomes = store.commit(sent);
-  for (;;) {
-    const { results } = await other.read(keys);
-    if (results.every(({ entries }) => entries.length === 1)) break;
+describe('an answer that was lost, of a batch that was compacted away', () => {
+  let network: Network;
+  beforeAll(async () => {
+    network = await Network.start(Number(cluster.endpoints[0]!.split(':')[1]));
+  });
+  afterAll(async () => {
+    // Those behind it need it to end in order.
+    await Promise.all(stores.splice(0).map((store) => store.close()));
+    await network.stop();
+  });
+
+  /** Commits a row under each key, without an answer; meanwhile another process writes some of them again. */
+  async function lose(keys: readonly string[], writtenAgain: readonly string[]) {
+    const store = await open(`behind a network: ${keys.join(' ')}`, [`127.0.0.1:${network.port}`]);
+    const other = await open('another');
+    await store.commit([row('before')]);
+    network.treat('deaf');
+    const sent = keys.map((key) => row(key));
+    const outcomes = store.commit(sent);
+    for (;;) {
+      const { results } = await other.read(keys.map((key) => ({ start: Buffer.from(key) })));
+      if (results.every(({ entries }) => entries.length === 1)) break;
+    }
+    network.treat('cut');
+    for (const key of writtenAgain) await other.commit([row(key)]);
+    await compact();
+    network.treat('pass');
+    return { store, sent, outcomes: await outcomes };
   }
-  network.treat('cut');
-  await other.commit([row('d')]);
-  await compact();
-  network.treat('pass');
-  expect(await outcomes).toEqual([...lost, expect.objectContaining({ kind: 'committed' })]);
-  expect(await store.commit([sent[0]!])).toEqual(lost);
-  expect(await store.commit([row('f')])).toMatchObject([{ kind: 'committed' }]);
-  await store.close();
-  await network.stop();
+
+  test('is known of all that had one fate, where the row of one still shows it', async () => {
+    const { store, sent, outcomes } = await lose(['d', 'e'], ['d']);
+    const committed = { kind: 'committed' };
+    expect(outcomes).toMatchObject([committed, committed]);
+    expect(await store.commit(sent)).toEqual(outcomes);
+  });
+
+  test('is OUTCOME_UNKNOWN where none does, and writing goes on', async () => {
+    const { store, sent, outcomes } = await lose(['g', 'h'], ['g', 'h']);
+    expect(outcomes).toEqual([...lost, ...lost]);
+    expect(await store.commit([sent[0]!])).toEqual(lost);
+    expect(await store.commit([row('f')])).toMatchObject([{ kind: 'committed' }]);
+  });
 });
 
 test.each([

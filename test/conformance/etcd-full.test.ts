@@ -5,6 +5,8 @@ import { systemIds } from '../../src/core/ids';
 import { openEtcdStore } from '../../storage/etcd/etcd-store';
 import { EtcdCluster } from '../support/etcd';
 
+jest.setTimeout(20_000);
+
 const quotaBytes = 4_000_000;
 const writers = 16;
 const valueBytes = 20_000;
@@ -20,7 +22,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(stores.map((store) => store.close()));
   await cluster.stop();
-});
+}, 20_000);
 
 test('what is UNAVAILABLE was not written, what was acknowledged was', async () => {
   const fates = new Map<string, CommitOutcome>();

@@ -1,6 +1,7 @@
 /** The models of the patterns over etcd, one member of it: what holds on the engine in memory holds there. */
 import { EtcdCluster } from '../support/etcd';
-import { blindWrites, unmarked } from './support/broken-stores';
+import { runKeys } from './support/api-key-model';
+import { blindWrites, oneLife, unmarked } from './support/broken-stores';
 import { runCoherence } from './support/cache-model';
 import { runBounds, runResets, runSums } from './support/counter-model';
 import { runCampaigners, runReigns } from './support/election-model';
@@ -14,6 +15,7 @@ import { runAlone, runWindows } from './support/rate-limit-model';
 import { firstFault, holdsForSeeds } from './support/seeds';
 import type { RunModel } from './support/seeds';
 import { runCrowd, runLives } from './support/session-model';
+import { runLives as runTenantLives } from './support/tenant-model';
 import { runVectors } from './support/vector-model';
 
 jest.setTimeout(60_000);
@@ -42,6 +44,8 @@ const models: Readonly<Record<string, RunModel>> = {
   'readers of events miss nothing': runReaders,
   'rate limits hold in every window': runWindows,
   'rate limits let in who comes when told': runAlone,
+  'tenants live apart, one life after the other': (seed) => runTenantLives(seed),
+  'API keys are made once, and open nothing once revoked': (seed) => runKeys(seed),
   'elections have one leader at a time': runReigns,
   'campaigners hand over': (seed) => runCampaigners(seed),
   'the cache is coherent': runCoherence,
@@ -54,6 +58,8 @@ const models: Readonly<Record<string, RunModel>> = {
 test('the models find what is broken here too', async () => {
   expect(await firstFault(20, (seed) => runSums(seed, unmarked))).toMatch(/increment/);
   expect(await firstFault(20, (seed) => runTransfers(seed, blindWrites))).toMatch(/sum|transfer/);
+  expect(await firstFault(20, (seed) => runTenantLives(seed, oneLife))).toMatch(/earlier life|lost|rows of life|held/);
+  expect(await firstFault(20, (seed) => runKeys(seed, unmarked))).toMatch(/two keys|secret|keys are left/);
 });
 
 test.each(Object.entries(models))('%s', (_name, run) => holdsForSeeds(seeds, run));

@@ -2,6 +2,7 @@
 import type { Clock } from '../../../src/core/clock';
 import { hashParts } from '../../../src/core/ids';
 import { makeCount } from '../history/span';
+import { makeCampaigns } from '../load/campaigns';
 import { makeCarts } from '../load/carts';
 import { makeCounters } from '../load/counters';
 import { makeElections } from '../load/elections';
@@ -47,7 +48,16 @@ export interface SceneOptions {
   readonly holdMs: number;
 }
 
-const partMakers = [makeRegisters, makeCounters, makeTransfers, makeCarts, makeElections, makeStreams, makeKept];
+const partMakers = [
+  makeRegisters,
+  makeCounters,
+  makeTransfers,
+  makeCarts,
+  makeElections,
+  makeCampaigns,
+  makeStreams,
+  makeKept,
+];
 /** Of each worker, before the fault and after it. */
 const stepsAround = 2;
 /** Acknowledged by a gateway that endures a fault. */

@@ -8,9 +8,8 @@ import { makeTenancy } from '../../../src/patterns/patterns';
 import type { Tenancy } from '../../../src/patterns/patterns';
 import { LaneMemory } from '../../../src/store/lane-memory';
 import type { Store } from '../../../proto/store';
-import { makeMemoryEngine } from '../../../storage/engines/memory';
-import { LocalStore } from '../../../storage/local-store';
 import type { Breakage } from './broken-stores';
+import { makeModelStorage } from './model-storage';
 import { FarStore, Network } from './network';
 import { makeChance } from './seeds';
 
@@ -23,7 +22,8 @@ export async function runKeys(seed: number, breakage?: Breakage): Promise<string
   const chance = makeChance(seed);
   const network = new Network(chance);
   const clock = new ManualClock();
-  const store = new LocalStore({ engine: makeMemoryEngine(), clock });
+  const storage = makeModelStorage(clock);
+  const { store } = storage;
   const gateway = (over: Store): Tenancy =>
     makeTenancy({
       store: over,
@@ -39,6 +39,10 @@ export async function runKeys(seed: number, breakage?: Breakage): Promise<string
     const far = new FarStore(store, network);
     return gateway(breakage ? breakage(far) : far);
   });
+  const turn = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    await storage.settled();
+  };
   const faults: string[] = [];
   const untilAnswered = async <T>(send: (tenancy: Tenancy) => Promise<T>): Promise<T> => {
     for (;;) {
@@ -82,12 +86,12 @@ export async function runKeys(seed: number, breakage?: Breakage): Promise<string
     if (step > 1_000) network.isCalm = true;
     if (network.size > 0 && !chance.happens(0.05)) network.release();
     else clock.advance(1 + chance.whole(20_000));
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   await all;
   while (network.size > 0) {
     network.release();
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   const left = await near.apiKeys.list(tenantId, operator);
   if (left.length !== commands - revoked) faults.push(`${left.length} keys are left, not ${commands - revoked}`);

@@ -12,9 +12,8 @@ import { LaneMemory } from '../../../src/store/lane-memory';
 import { ScopedStore } from '../../../src/store/scoped-store';
 import { TenantStore } from '../../../src/store/tenant-store';
 import type { Store } from '../../../proto/store';
-import { makeMemoryEngine } from '../../../storage/engines/memory';
-import { LocalStore } from '../../../storage/local-store';
 import type { Breakage } from './broken-stores';
+import { makeModelStorage } from './model-storage';
 import { FarStore, Network } from './network';
 import { makeChance } from './seeds';
 import type { Chance } from './seeds';
@@ -71,7 +70,8 @@ class LivesRun {
   readonly #chance: Chance;
   readonly #network: Network;
   readonly #clock = new ManualClock();
-  readonly #store: Store;
+  readonly #storage = makeModelStorage(this.#clock);
+  readonly #store = this.#storage.store;
   readonly #gateways: readonly ModelGateway[];
   readonly #near: ModelGateway;
   readonly #lives: Life[] = [];
@@ -84,7 +84,6 @@ class LivesRun {
   constructor(chance: Chance, breakage: Breakage | undefined) {
     this.#chance = chance;
     this.#network = new Network(chance);
-    this.#store = new LocalStore({ engine: makeMemoryEngine(), clock: this.#clock });
     this.#near = this.#gateway(this.#store);
     this.#gateways = Array.from({ length: gatewaysCount }, () => {
       const far = new FarStore(this.#store, this.#network);
@@ -211,7 +210,7 @@ class LivesRun {
       if (this.#step > stepsMax) throw new Error(`not over after ${stepsMax} steps`);
       if (this.#network.size > 0 && !this.#chance.happens(0.05)) this.#network.release();
       else this.#clock.advance(1 + this.#chance.whole(10));
-      await turn();
+      await this.#turn();
     }
     await ended;
   }
@@ -221,12 +220,17 @@ class LivesRun {
     for (let quiet = 0; quiet < 3; quiet += 1) {
       while (this.#network.size > 0) {
         this.#network.release();
-        await turn();
+        await this.#turn();
         quiet = 0;
       }
       this.#clock.advance(1);
-      await turn();
+      await this.#turn();
     }
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#storage.settled();
   }
 
   async #rowsOfLife(incarnation: number): Promise<number> {
@@ -311,8 +315,4 @@ async function isPresent({ kv, counters }: Patterns, key: string): Promise<{ rea
   const isCounter = Number(key.split('-')[1]) % 2 === 1;
   const found = isCounter ? await counters.get(key) : await kv.get(key, 'linearizable');
   return { isPresent: found !== undefined };
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
