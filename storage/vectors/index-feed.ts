@@ -11,7 +11,7 @@ import { keyAfter } from '../../src/core/tuple';
 import { metadataOf, readVector } from '../../src/core/vector-row';
 import type { IndexSettings, IndexState, Indexes } from './indexes';
 import { Nearest } from './nearest';
-import { readRows } from './read-rows';
+import { readRows, showRows } from './read-rows';
 import { offerAll, othersTurn } from './scan-search';
 import type { SnapshotPlace } from './snapshot-file';
 
@@ -128,8 +128,7 @@ export class IndexFeed {
     for (let tries = 0; tries <= widenMax; tries += 1) {
       const { ids, isAll } = await indexes.search(index, { near, wanted, filter });
       const nearest = new Nearest(request);
-      const keys = ids.map((id) => Buffer.concat([rows.start, Buffer.from(id, 'latin1')]));
-      for await (const entries of readRows(store, keys)) for (const entry of entries) nearest.offer(entry);
+      await showRows(store, keysOf(rows.start, ids), (entry) => nearest.offer(entry));
       if (nearest.isFull || isAll) return nearest;
       wanted *= 4;
     }
@@ -339,4 +338,19 @@ export class IndexFeed {
     this.#end ??= error;
     for (const { reject } of this.#waiters.splice(0)) reject(this.#end);
   }
+}
+
+/** Of rows by their ids, in memory that they share: most of what is proposed is in the answer. */
+function keysOf(prefix: Buffer, ids: readonly string[]): Buffer[] {
+  let bytes = ids.length * prefix.length;
+  for (const id of ids) bytes += id.length;
+  const all = Buffer.allocUnsafe(bytes);
+  let from = 0;
+  return ids.map((id) => {
+    const start = from;
+    all.set(prefix, start);
+    from += prefix.length + id.length;
+    all.write(id, start + prefix.length, 'latin1');
+    return all.subarray(start, from);
+  });
 }

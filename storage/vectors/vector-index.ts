@@ -35,8 +35,8 @@ export interface IndexSnapshot {
 /** Members of one line of a snapshot. */
 const membersOfLine = 5_000;
 /** Once there is a graph, as many may stay in the flat part: those that change often never reach it. */
-const flatRestMax = 512;
-const flatRestMin = 256;
+const flatRestMax = 256;
+const flatRestMin = 64;
 /** Of what a filter asks of the graph: more than its part of all vectors says. */
 const extraFactor = 1.5;
 /** What one search asks of the graph at most for the sake of a filter. */
