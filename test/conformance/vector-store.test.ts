@@ -8,14 +8,15 @@ import { AppError } from '../../src/core/errors';
 import { makeSeededIds } from '../../src/core/ids';
 import { makeMemoryEngine } from '../../storage/engines/memory';
 import { LocalStore } from '../../storage/local-store';
+import type { RowViews } from '../../storage/row-views';
 import type { IndexPoolOptions, IndexReport } from '../../storage/vectors/index-pool';
 import type { Indexes } from '../../storage/vectors/indexes';
 import { openSnapshotDirectory } from '../../storage/vectors/snapshot-directory';
 import { VectorStore } from '../../storage/vectors/vector-store';
 import { LocalIndexes } from '../support/local-indexes';
-import { deleting, found, idsOf, inserting } from '../support/vectors';
+import { deleting, found, idsOf, inserting, namespace, search } from '../support/vectors';
 import type { Asked } from '../support/vectors';
-import { committed, transaction } from './suite/words';
+import { bytes, committed, put, transaction } from './suite/words';
 
 /** Notes what is asked of the indexes, and can fail. */
 class WatchedIndexes extends LocalIndexes {
@@ -70,7 +71,8 @@ afterEach(async () => {
 });
 
 /** The store under it outlives it. */
-const lasting = (store: Store): Store => ({
+const lasting = (store: LocalStore): Store & RowViews => ({
+  view: (keys, show) => store.view(keys, show),
   read: (ranges, options) => store.read(ranges, options),
   commit: (transactions, options) => store.commit(transactions, options),
   watch: (ranges, options) => store.watch(ranges, options),
@@ -112,6 +114,16 @@ async function agrees(store: Store, rest: Partial<Asked> = {}): Promise<void> {
     const asked = { near: randomVector(), k: 5, ...rest };
     expect(await idsOf(store, asked)).toEqual(await idsOf(base, asked));
   }
+}
+
+/** Counts the reads of the state that searches begin at. */
+function counting(store: LocalStore): { readonly store: Store; readonly reads: () => number } {
+  let reads = 0;
+  const read: Store['read'] = (ranges, options) => {
+    if (ranges.some(({ start }) => start.equals(namespace.stamps.start))) reads += 1;
+    return store.read(ranges, options);
+  };
+  return { store: { ...lasting(store), read }, reads: () => reads };
 }
 
 const turns = async (count = 50): Promise<void> => {
@@ -195,6 +207,32 @@ describe('an index', () => {
     expect(await idsOf(store, { near, k: 3, consistency: 'eventual' })).toEqual(all.slice(390, 393));
     expect(made[0]!.searches - searches).toBeGreaterThan(1);
     made[0]!.beforeApply = undefined;
+  });
+
+  it('of a store that shows no rows without copying them reads them', async () => {
+    const { view: _, ...plain } = lasting(base);
+    await insertMany(60);
+    await agrees(open({ store: plain }));
+  });
+
+  it('is searched from one state by all searches of a turn that check the same, and each turn from a newer one', async () => {
+    const { store: counted, reads } = counting(base);
+    const store = open({ store: counted });
+    await committed(base, inserting({ a: [1, 0] }));
+    await idsOf(store, { near: [1, 0] });
+    const before = reads();
+    const head = { checks: [{ key: bytes('head'), revision: 0 }] };
+    const together = [{}, {}, head, head, {}].map((each) => idsOf(store, { near: [1, 0], ...each }));
+    expect(await Promise.all(together)).toEqual(Array.from({ length: 5 }, () => ['a']));
+    expect(reads() - before).toBe(2);
+    const early = search(store, { near: [1, 0], ...head });
+    await committed(base, {
+      ...inserting({ b: [1, 1] }),
+      writes: [...inserting({ b: [1, 1] }).writes, put('head', 'x')],
+    });
+    expect(await early).toMatchObject({ kind: 'found' });
+    expect(await search(store, { near: [1, 0], ...head })).toMatchObject({ kind: 'conflict' });
+    expect(await idsOf(store, { near: [1, 0] })).toEqual(['a', 'b']);
   });
 
   it('of each namespace, and of each way to measure, is one by itself', async () => {
