@@ -63,8 +63,10 @@ export class VectorStore implements Store {
     return { kind: 'found', hits: nearest.hits(), revision: standing.revision };
   }
 
-  status(): Promise<StoreStatus> {
-    return this.#store.status();
+  async status(): Promise<StoreStatus> {
+    const status = await this.#store.status();
+    const indexing = this.#pool.reading();
+    return indexing ? { ...status, indexing } : status;
   }
 
   close(): Promise<void> {

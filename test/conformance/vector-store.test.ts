@@ -391,6 +391,7 @@ describe('snapshots', () => {
   }
 
   it('that are missing are made from the rows, of which it is said how many have been read', async () => {
+    const readings = () => reports.flatMap((each) => (each.kind === 'reading' ? [each] : []));
     const names = Array.from({ length: 600 }, (_, index) => `r${index}`);
     for (let at = 0; at < names.length; at += 50) {
       const some = names.slice(at, at + 50);
@@ -399,12 +400,29 @@ describe('snapshots', () => {
       const metadata = Object.fromEntries(some.map((name) => [name, { padding: 'x'.repeat(2_000) }]));
       await committed(base, inserting(vectors, metadata));
     }
-    await agrees(await openWithSnapshots());
-    const readings = reports.flatMap((each) => (each.kind === 'reading' ? [each] : []));
-    expect(readings.length).toBeGreaterThan(3);
-    expect(readings.map(({ total }) => total)).toEqual(readings.map(() => 600));
-    expect(readings.map(({ isDone }) => isDone)).toEqual([...readings.slice(1).map(() => false), true]);
-    const rows = readings.map((each) => each.rows);
+    const said: unknown[] = [];
+    const indexes = new WatchedIndexes(systemClock);
+    const store = await openWithSnapshots({ makeIndexes: () => indexes });
+    indexes.beforeApply = async () => void said.push((await store.status()).indexing);
+    await idsOf(store, { near: randomVector() });
+    // The first page is on its way before anybody knows how many there are.
+    expect(said).toEqual([
+      undefined,
+      ...readings()
+        .slice(0, -1)
+        .map(({ rows }) => ({ rows, total: 600 })),
+    ]);
+    expect(await store.status()).not.toHaveProperty('indexing');
+    await agrees(store);
+    expect(readings().length).toBeGreaterThan(3);
+    expect(readings().map(({ total }) => total)).toEqual(readings().map(() => 600));
+    expect(readings().map(({ isDone }) => isDone)).toEqual([
+      ...readings()
+        .slice(1)
+        .map(() => false),
+      true,
+    ]);
+    const rows = readings().map((each) => each.rows);
     expect(rows).toEqual([...rows].sort((x, y) => x - y));
     expect(rows.at(-1)).toBe(600);
   });
