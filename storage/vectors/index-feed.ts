@@ -96,7 +96,7 @@ export class IndexFeed {
     this.ready.catch(() => undefined);
     this.#ended = this.#run(onReady)
       .then(
-        () => this.#fail(new AppError('UNAVAILABLE', 'the watch of the index has ended')),
+        () => this.#fail(watchEnded()),
         (error: unknown) => this.#fail(toAppError(error)),
       )
       .then(() => onFailed(this.#end!));
@@ -188,7 +188,12 @@ export class IndexFeed {
       }
       await loading;
       if (this.#end) throw this.#end;
+    } catch (error) {
+      this.#end ??= toAppError(error);
+      throw error;
     } finally {
+      // Said before it is closed: a search that comes to it too late is to know why.
+      this.#end ??= watchEnded();
       await indexes.close(index).catch(() => undefined);
     }
   }
@@ -353,4 +358,8 @@ function keysOf(prefix: Buffer, ids: readonly string[]): Buffer[] {
     all.write(id, start + prefix.length, 'latin1');
     return all.subarray(start, from);
   });
+}
+
+function watchEnded(): AppError {
+  return new AppError('UNAVAILABLE', 'the watch of the index has ended');
 }

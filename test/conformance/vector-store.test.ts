@@ -340,6 +340,43 @@ describe('failures', () => {
     expect(await waiting).toEqual(await idsOf(base, { near }));
   });
 
+  it.each(['ends', 'fails'])('of the watch, which %s while a search is on its way, cost no answer', async (how) => {
+    await insertMany(60);
+    let breakOff: () => void = () => undefined;
+    const isBroken = new Promise<void>((resolve) => (breakOff = resolve));
+    const watched: Store = {
+      ...lasting(base),
+      watch: async function* (ranges, options) {
+        for await (const batch of base.watch(ranges, options)) {
+          yield batch;
+          await isBroken;
+          if (how === 'fails') throw new AppError('UNAVAILABLE', 'away');
+          return;
+        }
+      },
+    };
+    const store = open({ store: watched });
+    await agrees(store);
+    const indexes = made[0]!;
+    let onClosed: () => void = () => undefined;
+    const isClosed = new Promise<void>((resolve) => (onClosed = resolve));
+    const [search, close] = [indexes.search.bind(indexes), indexes.close.bind(indexes)];
+    // As if the search waited for others, and the index went away before its turn; and nobody hears of that before the search ends.
+    indexes.search = async (...given) => {
+      breakOff();
+      await isClosed;
+      return search(...given);
+    };
+    indexes.close = async (index) => {
+      await close(index);
+      onClosed();
+      await asked.catch(() => undefined);
+    };
+    const near = randomVector();
+    const asked = idsOf(store, { near });
+    expect(await asked).toEqual(await idsOf(base, { near }));
+  });
+
   it('of the store while it is read are told, and the next search begins anew', async () => {
     await insertMany(60);
     let isAway = false;
