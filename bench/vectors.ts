@@ -27,6 +27,7 @@ const batch = 100;
 const batchesAtOnce = 8;
 const recallQueries = 50;
 const deletedPart = 0.3;
+const firstTriesMax = 24;
 const namespace = 'bench';
 
 const library = 'the library itself, called directly';
@@ -87,7 +88,7 @@ export const vectors: Bench = {
     await program.stop();
     const startMs = performance.now();
     program = await Program.start(world, { directory });
-    await near(program, { near: { vector: [...queries[0]!] } });
+    await nearWhenRead(program, { near: { vector: [...queries[0]!] } });
     const seconds = (performance.now() - startMs) / 1_000;
     values.push({
       name: 'start until a strong search is answered',
@@ -174,7 +175,7 @@ async function readWhileBuilding(world: World, program: Program): Promise<ValueR
   world.say('vectors: kvGet, idle and during a build');
   const idle = await run();
   const startMs = performance.now();
-  const first = near(program, { near: { vector: Array.from({ length: dimensions }, () => 1) } });
+  const first = nearWhenRead(program, { near: { vector: Array.from({ length: dimensions }, () => 1) } });
   const busy = await run();
   await first;
   await untilQuiet(pids['storage']!);
@@ -200,6 +201,18 @@ async function untilQuiet(pid: number): Promise<void> {
 async function near({ origin }: Program, variables: object): Promise<readonly Match[]> {
   const { vectorSearch } = await ask<{ vectorSearch: { matches: Match[] } }>(origin, searchQuery, variables);
   return vectorSearch.matches;
+}
+
+/** The first search waits for the rows to be read, but not for longer than any search: on a busy machine it is asked again. */
+async function nearWhenRead(program: Program, variables: object): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await near(program, variables);
+      return;
+    } catch (error) {
+      if (tries === firstTriesMax || !String(error).includes('DEADLINE_EXCEEDED')) throw error;
+    }
+  }
 }
 
 async function recallOf(
