@@ -16,7 +16,7 @@ import { encodeOpaque } from '../src/core/opaque';
 import { type Counter as Read, counterCursor, type IncrementOutcome } from '../src/patterns/counter';
 import type { RequestContext } from './context';
 import { given, toConnection } from './shapes';
-import { subscribeTo } from './subscription';
+import { shownArgument, subscribeTo } from './subscription';
 
 @Resolver()
 export class CounterResolver {
@@ -80,9 +80,9 @@ export class CounterResolver {
 
   @Subscription(() => Counter, {
     subscribe: ({ args, context }) => {
-      const { name } = args as { name: string };
+      const { name, [shownArgument]: shown } = args as { name: string; [shownArgument]?: Read };
       const { counters } = (context as RequestContext).patterns;
-      return subscribeTo((signal) => counters.changed(name, signal));
+      return subscribeTo((signal) => counters.changed(name, signal, shown));
     },
   })
   counterChanged(@Root() counter: Read, @Arg('name', () => String) _name: string): Counter {

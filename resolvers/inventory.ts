@@ -22,7 +22,7 @@ import { heldCursor, itemCursor, movementCursor } from '../src/patterns/inventor
 import type { RequestContext } from './context';
 import { toAdjusted, toCreated, toItem, toMovement, toReservation, toReserved, toSettled } from './inventory-shapes';
 import { given, toConnection } from './shapes';
-import { subscribeTo } from './subscription';
+import { shownArgument, subscribeTo } from './subscription';
 
 @Resolver()
 export class InventoryResolver {
@@ -110,9 +110,9 @@ export class InventoryResolver {
 
   @Subscription(() => InventoryItem, {
     subscribe: ({ args, context }) => {
-      const { skus } = args as { skus: string[] };
+      const { skus, [shownArgument]: shown } = args as { skus: string[]; [shownArgument]?: Item };
       const { inventory } = (context as RequestContext).patterns;
-      return subscribeTo((signal) => inventory.changed(skus, signal));
+      return subscribeTo((signal) => inventory.changed(skus, signal, shown));
     },
   })
   inventoryChanged(@Root() item: Item, @Arg('skus', () => [String]) _skus: string[]): InventoryItem {

@@ -13,6 +13,11 @@ export const lifeArgument = '(life)';
 export const passedArgument = '(passed)';
 
 /**
+ * Stands beside them likewise, where a field gives the newest state of something: the state that was given last, the very object.
+ */
+export const shownArgument = '(shown)';
+
+/**
  * Ends at once when the subscriber leaves: a generator that waits for its next change would not notice `return` until
  * that change comes, so the signal is aborted first.
  */

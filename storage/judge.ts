@@ -25,9 +25,9 @@ export interface PastAttempt {
 }
 
 /** The state that a transaction is judged on: what is committed and what the earlier transactions of the group left. */
-export interface StateView {
+export interface StateView<Head extends RowHead = RowHead> {
   readonly revision: Revision;
-  head(key: Buffer): RowHead | undefined;
+  head(key: Buffer): Head | undefined;
   /** The row that `head` found, with its value. */
   entry(key: Buffer): Entry;
   /** A mark that is kept at `nowMs`. */
@@ -40,24 +40,26 @@ export interface StateView {
 }
 
 /** One row to write or to remove. */
-export interface RowEffect {
+export interface RowEffect<Head extends RowHead = RowHead> {
   readonly key: Buffer;
+  /** What stood there; undefined: nothing. */
+  readonly before: Head | undefined;
   /** Undefined: removed. */
   readonly value: Buffer | undefined;
   readonly expiresAtMs: number;
   readonly history: History;
 }
 
-export interface Judgement {
+export interface Judgement<Head extends RowHead = RowHead> {
   readonly outcome: CommitOutcome;
   /** Undefined: nothing is to be done. */
-  readonly effects: Effects | undefined;
+  readonly effects: Effects<Head> | undefined;
 }
 
-export interface Effects {
+export interface Effects<Head extends RowHead = RowHead> {
   /** Of the state after them; that of the state before where no row and no mark is written. */
   readonly revision: Revision;
-  readonly rows: readonly RowEffect[];
+  readonly rows: readonly RowEffect<Head>[];
   readonly marks: readonly Mark[];
   readonly scope: Buffer;
   readonly changes: readonly Change[];
@@ -77,11 +79,11 @@ export function isReadOnly(transaction: Transaction): boolean {
 }
 
 /** Judges one transaction. Limits of size were checked before (`validate.ts`). */
-export function judgeTransaction(
+export function judgeTransaction<Head extends RowHead>(
   transaction: Transaction,
-  view: StateView,
+  view: StateView<Head>,
   at: { readonly nowMs: number; readonly marksPerScopeMax: number },
-): Judgement {
+): Judgement<Head> {
   const { nowMs } = at;
   if (transaction.attemptId) {
     const past = view.attempt(transaction.attemptId);
@@ -137,48 +139,47 @@ function toEntry({ key, value, revision, expiresAtMs }: Entry): Entry {
   return { key, value, revision, expiresAtMs };
 }
 
-function effectsOf(transaction: Transaction, view: StateView, nowMs: number, scope: Buffer): Effects {
-  const rows: RowEffect[] = [];
+function effectsOf<Head extends RowHead>(
+  transaction: Transaction,
+  view: StateView<Head>,
+  nowMs: number,
+  scope: Buffer,
+): Effects<Head> {
+  const rows: RowEffect<Head>[] = [];
   const marks = transaction.marks ?? [];
   for (const write of transaction.writes) {
+    const { key, history } = write;
+    const before = view.head(key);
     if (write.kind === 'put') {
       const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;
-      rows.push({ key: write.key, value: write.value, expiresAtMs, history: write.history });
-    } else {
+      rows.push({ key, before, value: write.value, expiresAtMs, history });
+    } else if (before && !isExpired(before, nowMs)) {
       // An expired row is absent already: deleting it is no change, and announcing its end is the sweeper's.
-      const head = view.head(write.key);
-      if (head && !isExpired(head, nowMs)) {
-        rows.push({ key: write.key, value: undefined, expiresAtMs: 0, history: write.history });
-      }
+      rows.push({ key, before, value: undefined, expiresAtMs: 0, history });
     }
   }
   const revision = rows.length > 0 || marks.length > 0 ? view.revision + 1 : view.revision;
-  const changes = changesOf(rows, view, revision, nowMs);
-  return { revision, rows, marks, scope, changes, usage: usageOf(rows, view), attemptId: transaction.attemptId };
+  const changes = changesOf(rows, revision, nowMs);
+  return { revision, rows, marks, scope, changes, usage: usageOf(rows), attemptId: transaction.attemptId };
 }
 
-function changesOf(rows: readonly RowEffect[], view: StateView, revision: Revision, nowMs: number): Change[] {
+function changesOf(rows: readonly RowEffect[], revision: Revision, nowMs: number): Change[] {
   const changes: Change[] = [];
-  for (const row of rows) {
-    if (row.value !== undefined) {
-      const old = view.head(row.key);
-      if (old && isExpired(old, nowMs) && old.history !== 'none') changes.push(removal('expire', row.key, revision));
-    }
-    if (row.history === 'none') continue;
-    if (row.value === undefined) changes.push(removal('delete', row.key, revision));
-    else {
-      const value = row.history === 'value' ? row.value : undefined;
-      changes.push({ kind: 'put', key: row.key, revision, value, expiresAtMs: row.expiresAtMs });
-    }
+  for (const { key, before, value, expiresAtMs, history } of rows) {
+    if (value !== undefined && before && isExpired(before, nowMs) && before.history !== 'none')
+      changes.push(removal('expire', key, revision));
+    if (history === 'none') continue;
+    if (value === undefined) changes.push(removal('delete', key, revision));
+    else changes.push({ kind: 'put', key, revision, value: history === 'value' ? value : undefined, expiresAtMs });
   }
   // The order is stable, so an EXPIRE stays before the PUT of its key.
   return changes.length > 1 ? changes.sort((a, b) => Buffer.compare(a.key, b.key)) : changes;
 }
 
 /** An expired row that is not swept yet is billed until it is written over. */
-function usageOf(rows: readonly RowEffect[], view: StateView): readonly UsageChange[] {
+function usageOf(rows: readonly RowEffect[]): readonly UsageChange[] {
   const sum = new UsageChanges();
-  for (const { key, value } of rows) sum.add(key, view.head(key)?.valueBytes, value?.length);
+  for (const { key, before, value } of rows) sum.add(key, before?.valueBytes, value?.length);
   return sum.all();
 }
 

@@ -1,6 +1,6 @@
 /** The limits of the store's calls, checked before anything is queued or read. Messages name the value, the rule and the limit. */
 import { limits, storeLimits } from '../proto/limits';
-import type { KeyRange, SearchRequest, Transaction, WatchOptions } from '../proto/store';
+import type { Check, KeyRange, SearchRequest, Transaction, WatchOptions } from '../proto/store';
 import type { AppError } from '../src/core/errors';
 import { invalidArgument } from '../src/core/errors';
 import type { LoadStep } from './portable';
@@ -26,10 +26,7 @@ export function validateSearch({ checks, near, k, filter, except }: SearchReques
   if (checks.length > searchChecksMax) {
     throw invalidArgument('checks', `has ${checks.length} members, at most ${searchChecksMax} are allowed`);
   }
-  checks.forEach((check, index) => {
-    checkKey(`checks[${index}].key`, check.key);
-    checkInteger(`checks[${index}].revision`, check.revision, 0, Number.MAX_SAFE_INTEGER);
-  });
+  validateChecks(checks);
   checkInteger('near.length', near.length, 1, limits.vectorDimensionsMax);
   checkNumbers('near', near);
   checkInteger('k', k, 1, limits.vectorMatchesMax);
@@ -104,10 +101,7 @@ function validateTransaction(transaction: Transaction): void {
     const rule = `has ${operations} checks, writes and marks, at most ${storeLimits.transactionOperationsMax} are allowed`;
     throw invalidArgument('transaction', rule);
   }
-  transaction.checks.forEach((check, index) => {
-    checkKey(`checks[${index}].key`, check.key);
-    checkInteger(`checks[${index}].revision`, check.revision, 0, Number.MAX_SAFE_INTEGER);
-  });
+  validateChecks(transaction.checks);
   validateWrites(transaction);
   marks.forEach((mark, index) => {
     checkMarkKey(`marks[${index}].key`, mark.key, transaction.scope);
@@ -145,14 +139,31 @@ export function validateLoad({ rows, marks }: LoadStep): void {
   });
 }
 
-function validateWrites(transaction: Transaction): void {
-  transaction.writes.forEach((write, index) => {
-    checkKey(`writes[${index}].key`, write.key);
-    if (write.kind !== 'put') return;
-    checkBytes(`writes[${index}].value`, write.value, storeLimits.storedValueBytesMax);
+/** Every commit passes here with each of its rows: what a fault is called is put together where there is one. */
+function validateChecks(checks: readonly Check[]): void {
+  for (const [index, { key, revision }] of checks.entries()) {
+    if (!isKey(key)) checkKey(`checks[${index}].key`, key);
+    if (!isWhole(revision)) checkInteger(`checks[${index}].revision`, revision, 0, Number.MAX_SAFE_INTEGER);
+  }
+}
+
+function validateWrites({ writes }: Transaction): void {
+  for (const [index, write] of writes.entries()) {
+    if (!isKey(write.key)) checkKey(`writes[${index}].key`, write.key);
+    if (write.kind !== 'put') continue;
+    if (write.value.length > storeLimits.storedValueBytesMax)
+      checkBytes(`writes[${index}].value`, write.value, storeLimits.storedValueBytesMax);
     if (write.ttlMs !== undefined) checkInteger(`writes[${index}].ttlMs`, write.ttlMs, 1, limits.ttlMsMax);
-  });
-  checkUnique('writes', transaction.writes);
+  }
+  checkUnique('writes', writes);
+}
+
+function isKey({ length }: Buffer): boolean {
+  return length > 0 && length <= storeLimits.storedKeyBytesMax;
+}
+
+function isWhole(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function checkKey(field: string, key: Buffer): void {

@@ -23,6 +23,9 @@ const schema = buildSchema(`
   type KvValue { text: String }
 `);
 
+/** Milliseconds: as ours has it. Whoever makes the changes waits while others are measured. */
+const keepAliveTimeout = 65_000;
+
 type Push = (change: unknown) => void;
 const subscribers = new Set<Push>();
 let version = 0;
@@ -65,7 +68,7 @@ const roots = {
 behave<HttpServerChild>(
   () =>
     new Promise((resolve) => {
-      const http = createServer((request, response) => {
+      const http = createServer({ keepAliveTimeout }, (request, response) => {
         const chunks: Buffer[] = [];
         request.on('data', (chunk: Buffer) => chunks.push(chunk));
         request.once('end', () => {

@@ -132,7 +132,7 @@ class Audience {
 class Publisher {
   readonly #config: Subscribers['config'];
   readonly #request: Buffer;
-  readonly #idle: HttpConnection[] = [];
+  #idle: HttpConnection[] = [];
   readonly #waiting = new Map<HttpConnection, { resolve: () => void; reject: (error: Error) => void }>();
 
   private constructor(config: Subscribers['config']) {
@@ -157,7 +157,11 @@ class Publisher {
           if (fault === undefined) this.#waiting.get(from)?.resolve();
           else this.#waiting.get(from)?.reject(new Error(fault));
         },
-        onFailure: (from, why) => this.#waiting.get(from)?.reject(new Error(why)),
+        onFailure: (from, why) => {
+          // A server may close one that nobody uses.
+          this.#idle = this.#idle.filter((each) => each !== from);
+          this.#waiting.get(from)?.reject(new Error(why));
+        },
       }));
     await new Promise<void>((resolve, reject) => {
       this.#waiting.set(connection, { resolve, reject });

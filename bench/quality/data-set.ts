@@ -1,6 +1,6 @@
 /**
- * What the quality of search is measured with: short English documents on many topics, and questions that ask for one of them each
- * in other words: in short, as people type it, and in a whole sentence.
+ * The first of the two sets that the quality of search is measured with (the other is `articles.ts`): short English documents on many
+ * topics, and questions that ask for one of them each in other words: in short, as people type it, and in a whole sentence.
  *
  * How it was made: written for this project, by a language model, topic by topic; nothing is taken from a corpus. The documents of a topic lie
  * close together on purpose, so that knowing the topic is not enough. A question shares no word stem with the document that it asks
@@ -33,22 +33,26 @@ export interface QualityQuery {
 
 export const topics: readonly Topic[] = [...topicsOne, ...topicsTwo];
 
-const idOf = (topic: Topic, place: number): string => `${topic.name} ${place}`;
+/** A document's id: its topic, and its place there. */
+export const idOf = (topic: string, place: number): string => `${topic} ${place}`;
 
 /** The topic that a document's id names. */
 export const topicOf = (id: string): string => id.slice(0, id.lastIndexOf(' '));
 
 export const qualityDocuments: readonly QualityDocument[] = topics.flatMap((topic) =>
-  topic.documents.map((text, place) => ({ id: idOf(topic, place), text })),
+  topic.documents.map((text, place) => ({ id: idOf(topic.name, place), text })),
 );
 
 export const qualityQueries: readonly QualityQuery[] = topics.flatMap((topic) =>
-  topic.queries.map(([place, text]) => ({ text, wanted: idOf(topic, place) })),
+  topic.queries.map(([place, text]) => ({ text, wanted: idOf(topic.name, place) })),
 );
 
 /** The same documents asked for in whole sentences. */
 export const qualityParaphrases: readonly QualityQuery[] = topics.flatMap((topic) =>
-  Object.entries(paraphrases[topic.name] ?? {}).map(([place, text]) => ({ text, wanted: idOf(topic, Number(place)) })),
+  Object.entries(paraphrases[topic.name] ?? {}).map(([place, text]) => ({
+    text,
+    wanted: idOf(topic.name, Number(place)),
+  })),
 );
 
 /** Words of grammar, which every text shares with every other. */
@@ -81,7 +85,7 @@ function strictStem(word: string): string {
 }
 
 /** The stems that a question shares with the document that it asks for. */
-export function sharedStems({ text, wanted }: QualityQuery): string[] {
-  const document = stemsOf(qualityDocuments.find(({ id }) => id === wanted)!.text);
+export function sharedStems({ text, wanted }: QualityQuery, documents = qualityDocuments): string[] {
+  const document = stemsOf(documents.find(({ id }) => id === wanted)!.text);
   return [...stemsOf(text)].filter((stem) => document.has(stem));
 }

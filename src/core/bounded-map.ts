@@ -15,8 +15,8 @@ export interface BoundedMapOptions<Key, Value> {
 }
 
 interface Slot<Value> {
-  readonly value: Value;
-  readonly weight: number;
+  value: Value;
+  weight: number;
   isUsed: boolean;
 }
 
@@ -54,12 +54,26 @@ export class BoundedMap<Key, Value> {
     return this.#slots.get(key)?.value;
   }
 
-  /** Keeps the value, and forgets others for it; one that alone passes the weight is not kept. */
+  /**
+   * Keeps the value, and forgets others for it; one that alone passes the weight is not kept. In the place of an older value it
+   * counts as used, and is forgotten itself only where so many others were used as well.
+   */
   set(key: Key, value: Value): void {
-    this.delete(key);
     const { entriesMax = Infinity, weightMax = Infinity, weigh } = this.#options;
     const weight = weigh?.(value, key) ?? 1;
-    if (weight > weightMax) return;
+    const slot = this.#slots.get(key);
+    if (weight > weightMax) {
+      if (slot) this.delete(key);
+      return;
+    }
+    if (slot) {
+      this.#weight += weight - slot.weight;
+      slot.value = value;
+      slot.weight = weight;
+      slot.isUsed = true;
+      while (this.#weight > weightMax) this.evict();
+      return;
+    }
     while (this.#slots.size >= entriesMax || this.#weight + weight > weightMax) if (!this.evict()) return;
     this.#slots.set(key, { value, weight, isUsed: false });
     this.#weight += weight;

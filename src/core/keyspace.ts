@@ -61,10 +61,10 @@ export const families = {
     history: 'none',
     holds: "A reservation's hold on one sku: the family byte, the sku escaped, the expiry in 8 bytes, the id, raw.",
   },
-  reservation: { code: 0x42, history: 'key', holds: 'A reservation: the family byte, then its id, raw.' },
+  reservation: { code: 0x42, history: 'none', holds: 'A reservation: the family byte, then its id, raw.' },
   stockMovement: {
     code: 0x43,
-    history: 'key',
+    history: 'none',
     holds: 'A movement of stock: the family byte, the sku escaped, 2^53-1 less its number within the sku, in 8 bytes.',
   },
   taste: {

@@ -12,6 +12,7 @@ const terminator = 0x01;
 
 /** A part that others follow: inner 00 bytes become 00 FF, then a terminating 00 01. At most 2n + 2 bytes. None begins another. */
 export function escaped(part: string | Buffer): Buffer {
+  if (typeof part === 'string' && !part.includes('\0')) return Buffer.from(`${part}\0\x01`, 'utf8');
   const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
   let zeros = 0;
   for (const byte of bytes) if (byte === zero) zeros += 1;

@@ -8,12 +8,12 @@
 import type { CancelTimer, Clock } from '../core/clock';
 import type { Delivery } from './delivery';
 import type { Outlet } from './outlet';
-import type { Place, Resumption } from './resumable';
+import type { Resumption, Standing } from './resumable';
 
 /** A subscription, as its audience sees it. */
 export interface Member {
   /** Behind what it was given last, and in which life of what it follows. */
-  place: Place | undefined;
+  place: Standing | undefined;
   life: number | undefined;
   /** Whether it was told that history is done. */
   isCaughtUp: boolean;
@@ -49,7 +49,7 @@ export class Audience {
   readonly #hooks: AudienceHooks;
   readonly members = new Set<Member>();
   /** Behind the payload that was delivered last. */
-  place: Place | undefined;
+  place: Standing | undefined;
   #isLive: boolean;
   #isOver = false;
   /** Ends the wait for the source. Not a promise to race with: each race would stay in its memory until the end. */

@@ -4,7 +4,7 @@
  * frame is that beginning and the shared bytes.
  */
 import type { Writable } from 'node:stream';
-import type { Place } from './resumable';
+import type { Place, Standing } from './resumable';
 
 /** Up to so many bytes are copied behind their beginning, so that a frame is one buffer and one call of the system. */
 const copiedBytesMax = 4_096;
@@ -25,7 +25,7 @@ export class MessageHead {
 export class Delivery {
   readonly json: string;
   /** Behind it; undefined where the field cannot be gone on with. */
-  readonly place: Place | undefined;
+  readonly place: Standing | undefined;
   /** Of the place, where there are several. */
   readonly life: number | undefined;
   #payload: Buffer | undefined;
@@ -33,7 +33,7 @@ export class Delivery {
   /** The frame that was made last, and for which id: many clients count their operations from 1. */
   #frame: { readonly id: string; readonly bytes: Buffer } | undefined;
 
-  constructor(json: string, place: Place | undefined, life?: number) {
+  constructor(json: string, place: Standing | undefined, life?: number) {
     this.json = json;
     this.place = place;
     this.life = life;
@@ -58,7 +58,8 @@ export class Delivery {
 
   /** As a server-sent event. */
   get event(): Buffer {
-    this.#event ??= Buffer.from(nextEvent(this.json, this.place), 'utf8');
+    const { json, place } = this;
+    this.#event ??= Buffer.from(nextEvent(json, typeof place === 'object' ? undefined : place), 'utf8');
     return this.#event;
   }
 }

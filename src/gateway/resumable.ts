@@ -7,18 +7,26 @@
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { invalidArgument, isAppError } from '../core/errors';
 import { requireInteger } from '../core/input';
-import { lifeArgument, passedArgument } from '../../resolvers/subscription';
+import { lifeArgument, passedArgument, shownArgument } from '../../resolvers/subscription';
 
 /** As the field's argument takes it. */
 export type Place = string | number;
+
+/** Where a subscription stands: a place, or where the field has none that a caller could name, the object that it was given last. */
+export type Standing = Place | object;
 
 export interface Resumption {
   /** The argument that says after what a subscription begins. */
   readonly argument: string;
   /** The place behind a payload; undefined: it moves nothing. */
-  readonly placeOf: (payload: Readonly<Record<string, unknown>>) => Place | undefined;
-  /** A Last-Event-ID as a place. Throws INVALID_ARGUMENT where it surely is none; the field itself judges the rest. */
-  readonly read: (lastEventId: string) => Place;
+  readonly placeOf: (payload: Readonly<Record<string, unknown>>) => Standing | undefined;
+  /**
+   * A Last-Event-ID as a place. Throws INVALID_ARGUMENT where it surely is none; the field itself judges the rest. Left out: places
+   * are objects of this process, which nobody is shown or can name.
+   */
+  readonly read?: (lastEventId: string) => Place;
+  /** Whether a subscription with these arguments can be gone on with. Left out: each can. */
+  readonly isFor?: (args: Readonly<Record<string, unknown>>) => boolean;
   /** In which life of what is followed the place is; whoever goes on by itself goes on in that one. Left out: there is one. */
   readonly lifeOf?: (payload: Readonly<Record<string, unknown>>) => number | undefined;
   /** Whether the payload only says that history is done. Left out: the field has no such payload. */
@@ -28,7 +36,7 @@ export interface Resumption {
 /** By the name of the field. */
 export type Resumptions = Readonly<Record<string, Resumption>>;
 
-const byCursor = (argument: string): Pick<Resumption, 'argument' | 'placeOf' | 'read'> => ({
+const byCursor = (argument: string): Required<Pick<Resumption, 'argument' | 'placeOf' | 'read'>> => ({
   argument,
   placeOf: ({ cursor }) => (typeof cursor === 'string' ? cursor : undefined),
   read: (lastEventId) => lastEventId,
@@ -36,6 +44,9 @@ const byCursor = (argument: string): Pick<Resumption, 'argument' | 'placeOf' | '
 
 const isCaughtUp: NonNullable<Resumption['isCaughtUp']> = ({ event, caughtUp }) =>
   caughtUp === true && (event === null || event === undefined);
+
+/** The newest state of something: whoever was given the same object last is given the same from then on. */
+const byState: Resumption = { argument: shownArgument, placeOf: (state) => state };
 
 export const resumableFields: Resumptions = {
   kvChanges: byCursor('after'),
@@ -50,6 +61,9 @@ export const resumableFields: Resumptions = {
     isCaughtUp,
     lifeOf: ({ life }) => (typeof life === 'number' ? life : undefined),
   },
+  counterChanged: byState,
+  // Of several skus the newest state of one says nothing about the others.
+  inventoryChanged: { ...byState, isFor: ({ skus }) => Array.isArray(skus) && new Set(skus).size === 1 },
 };
 
 /** How the header is called in messages. */
@@ -58,16 +72,18 @@ export const lastEventIdName = 'Last-Event-ID';
 /** Where a subscription begins. Rides to its field as the root value of the operation. */
 export class Beginning {
   /** Stands before the argument; undefined: the argument counts. */
-  readonly override: Place | undefined;
+  readonly override: Standing | undefined;
   /** Whether `override` is what a caller sent. */
   readonly isGiven: boolean;
   /** Of the override, where it is one of ours. */
   readonly life: number | undefined;
   /** What it has begun after, or has passed since without being given anything; undefined: nobody has said so yet. */
   place: Place | undefined;
+  /** Whether the arguments are such that it cannot be gone on with. */
+  isAlone = false;
 
   constructor(
-    override: Place | undefined,
+    override: Standing | undefined,
     { isGiven, life }: { readonly isGiven: boolean; readonly life?: number | undefined },
   ) {
     this.override = override;
@@ -81,22 +97,24 @@ type Resolver = GraphQLFieldResolver<unknown, unknown>;
 /** Has the resumable fields of the schema heed a Beginning. Those that the schema has not are passed over. */
 export function makeResumable(schema: GraphQLSchema, resumptions: Resumptions): void {
   const fields = schema.getSubscriptionType()?.getFields() ?? {};
-  for (const [name, { argument }] of Object.entries(resumptions)) {
+  for (const [name, { argument, isFor }] of Object.entries(resumptions)) {
     const field = Object.hasOwn(fields, name) ? fields[name]! : undefined;
-    if (field?.subscribe) field.subscribe = heeding({ name, argument, subscribe: field.subscribe });
+    if (field?.subscribe) field.subscribe = heeding({ name, argument, isFor, subscribe: field.subscribe });
   }
 }
 
 interface ResumableField {
   readonly name: string;
   readonly argument: string;
+  readonly isFor: Resumption['isFor'];
   readonly subscribe: Resolver;
 }
 
-function heeding({ name, argument, subscribe }: ResumableField): Resolver {
+function heeding({ name, argument, isFor, subscribe }: ResumableField): Resolver {
   return async (root, given, context, info) => {
     if (!(root instanceof Beginning)) return subscribe(root, given, context, info);
     const { override, isGiven, life } = root;
+    root.isAlone = isFor?.(given as Readonly<Record<string, unknown>>) === false;
     const passed = (place: Place): void => void (root.place = place);
     const from = override === undefined ? given : { ...given, [argument]: override, [lifeArgument]: life };
     const args = { ...from, [passedArgument]: passed };

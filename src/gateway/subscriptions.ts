@@ -20,7 +20,7 @@ import type { Executor, Operation } from './executor';
 import type { Outlet } from './outlet';
 import { placeVariable } from './place-variable';
 import { Beginning, lastEventIdName } from './resumable';
-import type { Place, Resumption, Resumptions } from './resumable';
+import type { Place, Resumption, Resumptions, Standing } from './resumable';
 import { resultJson } from './shown-result';
 
 /** Who is written to. */
@@ -71,7 +71,7 @@ interface Share {
   readonly key: string;
   members: number;
   /** Audiences by the place where they stand. */
-  readonly standing: Map<Place, Audience>;
+  readonly standing: Map<Standing, Audience>;
 }
 
 interface Opened extends Member, OpenSubscription {
@@ -96,7 +96,7 @@ export class Subscriptions {
   /** What equal subscriptions make of a payload; it goes when the payload goes. */
   readonly #prepared = new WeakMap<object, Map<string, Promise<Delivery>>>();
   readonly #shares = new Map<string, Share>();
-  readonly #standsAt = new Map<Audience, { readonly share: Share; readonly place: Place }>();
+  readonly #standsAt = new Map<Audience, { readonly share: Share; readonly place: Standing }>();
   readonly #ofTenants = new Map<string, number>();
   readonly #operationIds = new WeakMap<Operation, number>();
   #operationsSeen = 0;
@@ -218,15 +218,15 @@ export class Subscriptions {
     const place = given ?? beginning.place;
     const failure = toAppError(thrown instanceof GraphQLError ? (thrown.originalError ?? thrown) : thrown);
     // What is gone cannot be gone on with.
-    const isPlaceGone = place === undefined || failure.code === 'HISTORY_GONE';
+    const isPlaceGone = place === undefined || typeof place === 'object' || failure.code === 'HISTORY_GONE';
     const details = isPlaceGone ? failure.details : { resumeFrom: place, ...failure.details };
     return toClientError(new AppError(failure.code, failure.message, { cause: failure, details }), request.scene);
   }
 
   #run(source: AsyncIterator<unknown>, opened: Opened): void {
-    const { request, share } = opened;
+    const { request, share, beginning } = opened;
     const deliveries = this.#options.metrics.deliveries.labels(request.operation.field);
-    const resumption = this.#resumptionOf(request.operation);
+    const resumption = beginning.isAlone ? undefined : this.#resumptionOf(request.operation);
     const hooks: AudienceHooks = {
       clock: this.#options.clock,
       prepare: (payload, member) => this.#prepare(payload, member as Opened),
@@ -327,6 +327,6 @@ function readLastEventId(
   lastEventId: string | undefined,
 ): Place | undefined {
   if (lastEventId === undefined) return undefined;
-  if (resumption) return resumption.read(lastEventId);
+  if (resumption?.read) return resumption.read(lastEventId);
   throw invalidArgument(lastEventIdName, `is given, and ${field} cannot be gone on with: leave it out`);
 }

@@ -246,11 +246,12 @@ export class Counters {
 
   /**
    * The counter now, then the newest value whenever it changed, at most about 20 a second; the last value always comes. Waits
-   * where there is no such counter yet. Throws INVALID_ARGUMENT at once. Ends when `signal` aborts.
+   * where there is no such counter yet. `after`: a value that was given before, behind which it goes on. Throws INVALID_ARGUMENT
+   * at once. Ends when `signal` aborts.
    */
-  changed(name: string, signal: AbortSignal): AsyncGenerator<Counter, void, void> {
+  changed(name: string, signal: AbortSignal, after?: Counter): AsyncGenerator<Counter, void, void> {
     requireName('name', name);
-    return this.#latest.of(name, signal);
+    return this.#latest.of(name, signal, after);
   }
 
   async #read(name: string): Promise<StateRead<Counter>> {

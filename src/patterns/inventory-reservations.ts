@@ -290,6 +290,8 @@ export class Reservations {
 }
 
 const defaultHoldMs = 600_000;
+/** More than estimates of the storage clock are apart. */
+const laterMs = 1_000;
 
 function settleRows(
   view: View,
@@ -310,12 +312,10 @@ function settleRows(
   const { kind, next } = decide({ reservation, items: requireItems(shown) }, nowMs);
   if (statusAt(reservation, nowMs) === 'held') view.relyUntil(reservation.expiresAtMs);
   if (next) {
-    const { status, settledAtMs, expiresAtMs } = next.reservation;
-    putReservation(view, {
-      id,
-      reservation: next.reservation,
-      ttlMs: keepForMs(settledAtMs ?? expiresAtMs, view.nowMs),
-    });
+    const { status, expiresAtMs } = next.reservation;
+    // A little longer than before, so that storage need not file anew when to look at it.
+    const ttlMs = keepForMs(expiresAtMs, view.nowMs) + laterMs;
+    putReservation(view, { id, reservation: next.reservation, ttlMs });
     deleteHolds(view, id, reservation);
     if (status === 'held') putHolds(view, id, next.reservation);
     for (const [index, { sku, quantity }] of reservation.lines.entries()) {

@@ -180,12 +180,17 @@ export class Inventory {
 
   /**
    * Each item now, then the newest state whenever it changed, by the end of a hold too; at most about 20 a second of a sku.
-   * Waits where there is no such item yet. Throws INVALID_ARGUMENT at once. Ends when `signal` aborts.
+   * Waits where there is no such item yet. `after`: an item that was given before, where there is one sku alone: it goes on behind it.
+   * Throws INVALID_ARGUMENT at once. Ends when `signal` aborts.
    */
-  changed(skus: readonly string[], signal: AbortSignal): AsyncGenerator<InventoryItem, void, void> {
+  changed(
+    skus: readonly string[],
+    signal: AbortSignal,
+    after?: InventoryItem,
+  ): AsyncGenerator<InventoryItem, void, void> {
     requireCount('skus', skus, { min: 1, max: limits.changedSkusMax });
     for (const [index, sku] of skus.entries()) requireSku(`skus[${index}]`, sku);
-    const sources = [...new Set(skus)].map((sku) => (each: AbortSignal) => this.#latest.of(sku, each));
+    const sources = [...new Set(skus)].map((sku) => (each: AbortSignal) => this.#latest.of(sku, each, after));
     return mergeSources(sources, signal);
   }
 

@@ -131,15 +131,19 @@ export async function runBatch(jobs: readonly Job[], dependencies: BatchDependen
   }
 }
 
+/** Most batches have none of either: these stay empty. */
+const nothing: Set<string> = new Set();
+const noRows: Map<string, Buffer> = new Map();
+
 class Batch {
   readonly #dependencies: BatchDependencies;
   readonly #keys = new Map<string, Buffer>();
   readonly #state = new Map<string, Entry | undefined>();
   /** Rows whose values nobody looks at: read without them, and then of no use to others. */
-  readonly #bare = new Set<string>();
+  #bare: Set<string> = nothing;
   /** Rows that are not checked, by the rows that are checked in their place. */
-  readonly #covered = new Map<string, Buffer>();
-  readonly #covering = new Set<string>();
+  #covered: Map<string, Buffer> = noRows;
+  #covering: Set<string> = nothing;
   /** When the covered rows were read. */
   #coveredAsOf: Revision = 0;
   #snapshot: Snapshot | undefined;
@@ -153,6 +157,7 @@ class Batch {
     this.#dependencies = dependencies;
     for (const { keys, fresh, bareKeys } of jobs) {
       for (const key of keys) this.#keys.set(key.toString('latin1'), key);
+      if (bareKeys.length > 0 && this.#bare === nothing) this.#bare = new Set();
       for (const key of bareKeys) this.#bare.add(key.toString('latin1'));
       for (const key of fresh) {
         const id = key.toString('latin1');
@@ -168,6 +173,10 @@ class Batch {
   }
 
   #cover({ by, rows }: Covered): void {
+    if (this.#covered === noRows) {
+      this.#covered = new Map();
+      this.#covering = new Set();
+    }
     this.#covering.add(by.toString('latin1'));
     for (const row of rows) {
       const id = row.toString('latin1');

@@ -32,27 +32,33 @@ interface Shared<T> {
   reading: Promise<StateRead<T>> | undefined;
 }
 
-export class LatestState<T> {
+export class LatestState<T extends object> {
   readonly #options: LatestStateOptions<T>;
   readonly #shared = new Map<string, Shared<T>>();
+  /** Of states that were shown. */
+  readonly #revisions = new WeakMap<T, Revision>();
 
   constructor(options: LatestStateOptions<T>) {
     this.#options = options;
   }
 
-  /** The state now, where there is one, then the newest after every change that leaves one. Ends when `signal` aborts. */
-  async *of(name: string, signal: AbortSignal): AsyncGenerator<T, void, void> {
+  /**
+   * The state now, where there is one, then the newest after every change that leaves one. `after`: a state that was shown before, behind
+   * which it goes on. Ends when `signal` aborts.
+   */
+  async *of(name: string, signal: AbortSignal, after?: T): AsyncGenerator<T, void, void> {
     const { clock, everyMs, read } = this.#options;
     const shared = this.#join(name);
     try {
-      let shown = await read(name);
-      if (shown.state !== undefined) yield shown.state;
+      const revision = after && this.#revisions.get(after);
+      let shown = revision === undefined ? await read(name) : { state: undefined, revision };
+      if (shown.state !== undefined) yield this.#noted(shown.state, shown.revision);
       while (!signal.aborted) {
         try {
           for await (const next of this.#after(name, shared, { revision: shown.revision, signal })) {
             shown = next;
             if (next.state === undefined) continue;
-            yield next.state;
+            yield this.#noted(next.state, next.revision);
             await clock.sleep(everyMs, signal);
           }
           return;
@@ -61,11 +67,16 @@ export class LatestState<T> {
         }
         await clock.sleep(everyMs, signal);
         shown = await read(name);
-        if (shown.state !== undefined && !signal.aborted) yield shown.state;
+        if (shown.state !== undefined && !signal.aborted) yield this.#noted(shown.state, shown.revision);
       }
     } finally {
       this.#leave(name, shared);
     }
+  }
+
+  #noted(state: T, revision: Revision): T {
+    this.#revisions.set(state, revision);
+    return state;
   }
 
   /** The state after each change behind a revision, absence too; changes that came while it was read are in it. */

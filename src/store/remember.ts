@@ -16,8 +16,9 @@ export interface RememberOptions<O> {
 
 /** Undefined where the input has no idempotencyKey. Throws INVALID_ARGUMENT where that breaks its rule. */
 export function rememberAsJson<O>({ mutation, input, defaults, keep }: RememberOptions<O>): Remembered<O> | undefined {
+  // Most commands have none: their input is not copied.
+  if (input.idempotencyKey === undefined) return undefined;
   const { idempotencyKey: key, ...hashed } = input;
-  if (key === undefined) return undefined;
   requireText('input.idempotencyKey', key, { bytesMax: limits.idempotencyKeyBytesMax });
   return {
     idempotency: {

@@ -149,23 +149,19 @@ export class BatchOverlay implements View {
   }
 
   put(key: Buffer, value: Buffer, options: PutOptions): void {
-    this.#idOf(key);
-    this.putSideRow(key, value, options);
+    this.#put(this.#idOf(key), key, value, options);
   }
 
   delete(key: Buffer, history: History): void {
-    this.#idOf(key);
-    this.deleteSideRow(key, history);
+    this.#delete(this.#idOf(key), key, history);
   }
 
-  putSideRow(key: Buffer, value: Buffer, { ttlMs, history }: PutOptions): void {
-    const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
-    const write: Write = { kind: 'put', key, value, history, ...(ttlMs === undefined ? {} : { ttlMs }) };
-    this.#own.pending.set(key.toString('latin1'), { row, write });
+  putSideRow(key: Buffer, value: Buffer, options: PutOptions): void {
+    this.#put(key.toString('latin1'), key, value, options);
   }
 
   deleteSideRow(key: Buffer, history: History): void {
-    this.#own.pending.set(key.toString('latin1'), { row: undefined, write: { kind: 'delete', key, history } });
+    this.#delete(key.toString('latin1'), key, history);
   }
 
   relyUntil(atMs: number): void {
@@ -174,6 +170,17 @@ export class BatchOverlay implements View {
 
   refuseUntil(atMs: number): void {
     this.#own.refusedUntilMs = Math.min(this.#own.refusedUntilMs, atMs);
+  }
+
+  #put(id: string, key: Buffer, value: Buffer, { ttlMs, history }: PutOptions): void {
+    const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
+    const write: Write =
+      ttlMs === undefined ? { kind: 'put', key, value, history } : { kind: 'put', key, value, history, ttlMs };
+    this.#own.pending.set(id, { row, write });
+  }
+
+  #delete(id: string, key: Buffer, history: History): void {
+    this.#own.pending.set(id, { row: undefined, write: { kind: 'delete', key, history } });
   }
 
   #idOf(key: Buffer): string {

@@ -84,8 +84,8 @@ export class LmdbRows {
   }
 
   /** Writes one row, or removes it. */
-  take({ key, value, expiresAtMs, history }: RowEffect, revision: Revision): void {
-    const dueBeforeMs = this.head(key)?.dueMs ?? 0;
+  take({ key, before, value, expiresAtMs, history }: RowEffect<StoredHead>, revision: Revision): void {
+    const dueBeforeMs = before?.dueMs ?? 0;
     const isFiled = value !== undefined && dueBeforeMs !== 0 && expiresAtMs !== 0 && dueBeforeMs <= expiresAtMs;
     if (dueBeforeMs !== 0 && !isFiled) this.#due.removeSync(dueKey(dueBeforeMs, key));
     if (value === undefined) return void this.#rows.removeSync(key);
@@ -129,7 +129,8 @@ export class LmdbRows {
   bill(book: UsageBook, revision: Revision): void {
     for (const { account, usage } of book.changed()) {
       const value = usage.keys === 0 && usage.bytes === 0 ? undefined : encodeUsage(usage);
-      this.take({ key: usageKey(account), value, expiresAtMs: 0, history: 'none' }, revision);
+      const key = usageKey(account);
+      this.take({ key, before: this.head(key), value, expiresAtMs: 0, history: 'none' }, revision);
     }
   }
 

@@ -24,11 +24,11 @@ import type {
   SnapshotRead,
 } from '../engine';
 import { judgeTransaction } from '../judge';
-import type { Effects, StateView } from '../judge';
+import type { Effects, Judgement, StateView } from '../judge';
 import { LmdbAttempts } from './lmdb-attempts';
 import { DiskReserve, reserveBytes } from './lmdb-directory';
 import { decodeMeta, encodeMarkRow, encodeMeta, formatByte, metaKeys } from './lmdb-format';
-import type { StoreMeta } from './lmdb-format';
+import type { StoreMeta, StoredHead } from './lmdb-format';
 import { LmdbLog } from './lmdb-log';
 import { MarkGenerations } from './lmdb-marks';
 import { closeData, mapBytes, openData, pageBytes } from './lmdb-open';
@@ -275,11 +275,11 @@ class LmdbEngine implements Engine {
     return lastPageNumber + 1 - used;
   }
 
-  #judge(transaction: Transaction, view: StateView, nowMs: number): ReturnType<typeof judgeTransaction> {
+  #judge(transaction: Transaction, view: StateView<StoredHead>, nowMs: number): Judgement<StoredHead> {
     return judgeTransaction(transaction, view, { nowMs, marksPerScopeMax: this.#retention.marksPerScopeMax });
   }
 
-  #take(work: Work, { revision, rows, marks, scope, changes, usage, attemptId }: Effects): void {
+  #take(work: Work, { revision, rows, marks, scope, changes, usage, attemptId }: Effects<StoredHead>): void {
     work.meta.revision = revision;
     for (const row of rows) this.#rows.take(row, revision);
     work.usage.take(usage);
@@ -302,8 +302,9 @@ class LmdbEngine implements Engine {
     const { revision } = meta;
     const usage = new UsageChanges();
     for (const row of rows) {
-      usage.add(row.key, this.#rows.head(row.key)?.valueBytes, row.value.length);
-      this.#rows.take(row, revision);
+      const before = this.#rows.head(row.key);
+      usage.add(row.key, before?.valueBytes, row.value.length);
+      this.#rows.take({ ...row, before }, revision);
     }
     work.usage.take(usage.all());
     for (const mark of marks) {
@@ -395,7 +396,7 @@ class LmdbEngine implements Engine {
     return row ? decodeMeta(row) : { revision: 0, clockMs: 0, oldestRevision: 0, logBytes: 0 };
   }
 
-  #view(revision: () => Revision, book?: UsageBook): StateView {
+  #view(revision: () => Revision, book?: UsageBook): StateView<StoredHead> {
     return {
       get revision() {
         return revision();
