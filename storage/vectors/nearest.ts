@@ -20,6 +20,14 @@ interface Ranked {
 
 export type NearestRequest = Pick<SearchRequest, 'distance' | 'near' | 'k' | 'filter' | 'except' | 'withVectors'>;
 
+/** Where a row's numbers are looked at, one row at a time, whoever looks: kept as long as lengths stay the same. */
+let desk = new Float32Array(0);
+
+function deskOf(dimensions: number): Float32Array {
+  if (desk.length !== dimensions) desk = new Float32Array(dimensions);
+  return desk;
+}
+
 export class Nearest {
   readonly #request: NearestRequest;
   readonly #matches: MatchMetadata | undefined;
@@ -32,7 +40,7 @@ export class Nearest {
     const { filter } = request;
     this.#matches = filter === undefined ? undefined : compileFilter(JSON.parse(filter) as MetadataFilter);
     this.#measure = measureFrom(request.distance, request.near);
-    this.#vector = new Float32Array(request.near.length);
+    this.#vector = deskOf(request.near.length);
   }
 
   get size(): number {
