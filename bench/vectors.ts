@@ -27,6 +27,7 @@ const batch = 100;
 const batchesAtOnce = 8;
 const recallQueries = 50;
 const deletedPart = 0.3;
+const firstTriesMax = 24;
 const namespace = 'bench';
 
 const library = 'the library itself, called directly';
@@ -61,7 +62,7 @@ export const vectors: Bench = {
     let program = await Program.start(world);
     values.push(...(await insertAll(world, program, all, direct.started.addsPerSecond)));
     values.push(...(await readWhileBuilding(world, program)));
-    values.push(await recallOf(program, 'recall@10', all, queries));
+    values.push(...(await recallOf(program, '', all, queries)));
 
     const rounds = await Rounds.run(world, {
       name: 'vectors',
@@ -82,12 +83,12 @@ export const vectors: Bench = {
 
     values.push(...(await filtered(program, queries)));
     await deleteSome(world, program, all);
-    values.push(await recallOf(program, `recall@10 after ${deletedPart * 100} % deletes`, all, queries));
+    values.push(...(await recallOf(program, ` after ${deletedPart * 100} % deletes`, all, queries)));
     const { directory } = program;
     await program.stop();
     const startMs = performance.now();
     program = await Program.start(world, { directory });
-    await near(program, { near: { vector: [...queries[0]!] } });
+    await nearWhenRead(program, { near: { vector: [...queries[0]!] } });
     const seconds = (performance.now() - startMs) / 1_000;
     values.push({
       name: 'start until a strong search is answered',
@@ -174,7 +175,7 @@ async function readWhileBuilding(world: World, program: Program): Promise<ValueR
   world.say('vectors: kvGet, idle and during a build');
   const idle = await run();
   const startMs = performance.now();
-  const first = near(program, { near: { vector: Array.from({ length: dimensions }, () => 1) } });
+  const first = nearWhenRead(program, { near: { vector: Array.from({ length: dimensions }, () => 1) } });
   const busy = await run();
   await first;
   await untilQuiet(pids['storage']!);
@@ -202,23 +203,41 @@ async function near({ origin }: Program, variables: object): Promise<readonly Ma
   return vectorSearch.matches;
 }
 
+/** The first search waits for the rows to be read, but not for longer than any search: on a busy machine it is asked again. */
+async function nearWhenRead(program: Program, variables: object): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await near(program, variables);
+      return;
+    } catch (error) {
+      if (tries === firstTriesMax || !String(error).includes('DEADLINE_EXCEEDED')) throw error;
+    }
+  }
+}
+
 async function recallOf(
   program: Program,
-  name: string,
+  after: string,
   all: ReadonlyMap<number, Float32Array>,
   queries: readonly Float32Array[],
-): Promise<ValueRow> {
+): Promise<ValueRow[]> {
   let found = 0;
+  let nearest = 0;
   for (const query of queries.slice(0, recallQueries)) {
     const wanted = nearestOf(all, query);
     const matches = await near(program, { near: { vector: [...query] } });
     found += matches.filter(({ id }) => wanted.has(id)).length;
+    if (matches[0]?.id === [...wanted][0]) nearest += 1;
   }
   const value = found / (recallQueries * k);
-  return { name, value, unit: '', target: atLeast(value, 0.95, '≥ 0.95') };
+  const ofFirst = nearest / recallQueries;
+  return [
+    { name: `recall@10${after}`, value, unit: '', target: atLeast(value, 0.95, '≥ 0.95') },
+    { name: `the very nearest is found${after}`, value: ofFirst, unit: '', target: atLeast(ofFirst, 0.99, '≥ 0.99') },
+  ];
 }
 
-/** By measuring all of them. */
+/** By measuring all of them; the nearest first. */
 function nearestOf(all: ReadonlyMap<number, Float32Array>, query: Float32Array): ReadonlySet<string> {
   const measured = Array.from(all, ([id, vector]) => {
     let product = 0;

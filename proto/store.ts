@@ -270,6 +270,8 @@ export interface StoreStatus {
    * ahead. Left out: it is the one, or there is nothing to compare with.
    */
   readonly clockSkewMs?: number;
+  /** Rows that were read for the vector indexes which are being made from their rows, of how many. Left out: there is none. */
+  readonly indexing?: { readonly rows: number; readonly total: number };
 }
 
 /**

@@ -168,9 +168,10 @@ export type WireSearchResult = {
   conflict: WireOutcome['conflict'];
 };
 export type WireChange = { kind: number; key: Buffer; revision: number; value?: Buffer | null; expiresAtMs: number };
-export type WireStatus = Omit<StoreStatus, 'nodes' | 'clockSkewMs'> & {
+export type WireStatus = Omit<StoreStatus, 'nodes' | 'clockSkewMs' | 'indexing'> & {
   nodes: { id: string; address: string; role: number }[];
   clockSkewMs?: number | null;
+  indexing?: { rows: number; total: number } | null;
 };
 
 export function outRange(range: KeyRange): object {
@@ -366,6 +367,9 @@ export function inStatus(status: WireStatus): StoreStatus {
     oldestRevision: inWhole(status.oldestRevision),
     nodes: status.nodes.map(({ id, address, role }) => ({ id, address, role: nodeRoles.fromWire(role) })),
     ...(isSent(status.clockSkewMs) && { clockSkewMs: status.clockSkewMs }),
+    ...(isSent(status.indexing) && {
+      indexing: { rows: inWhole(status.indexing.rows), total: inWhole(status.indexing.total) },
+    }),
   };
 }
 

@@ -3,7 +3,7 @@
  * transactions atomically and durably, reads ranges from one snapshot, and keeps a log of changes. It knows
  * neither queues nor clocks nor readers: `local-store.ts` makes a Store of it. Only one `apply` or `expire` runs at a time.
  */
-import type { Change, CommitOutcome, KeyRange, RangeResult, Revision, Transaction } from '../proto/store';
+import type { Change, CommitOutcome, Entry, KeyRange, RangeResult, Revision, Transaction } from '../proto/store';
 import { AppError } from '../src/core/errors';
 import type { DataSnapshot, LoadStep } from './portable';
 
@@ -69,6 +69,8 @@ export interface Engine {
   state(): EngineState;
   /** All ranges from one snapshot, as `Store.read` promises; expiry is judged at `nowMs`. */
   read(ranges: readonly KeyRange[], nowMs: number): SnapshotRead;
+  /** As `RowViews.view`; gives the revision of the state that it showed. */
+  view(keys: readonly Buffer[], nowMs: number, show: (entry: Entry) => void): Revision;
   /** Judges transactions that write nothing on the committed state, without a physical commit. */
   judge(transactions: readonly Transaction[], nowMs: number): readonly CommitOutcome[];
   /**

@@ -9,6 +9,7 @@
 import type {
   CommitOptions,
   CommitOutcome,
+  Entry,
   KeyRange,
   ReadOptions,
   ReadResult,
@@ -31,6 +32,7 @@ import type { Applied, Engine } from './engine';
 import { EngineFailure } from './engine';
 import { isReadOnly } from './judge';
 import type { DataSnapshot, LoadStep, Portable } from './portable';
+import type { RowViews } from './row-views';
 import { StorageClock } from './storage-clock';
 import { faultOf, validateCommit, validateLoad, validateRanges, validateSearch, validateWatch } from './validate';
 import { scanSearch } from './vectors/scan-search';
@@ -60,7 +62,7 @@ interface WaitingLoad {
   readonly reject: (error: AppError) => void;
 }
 
-export class LocalStore implements Store, Portable {
+export class LocalStore implements Store, Portable, RowViews {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #address: string;
@@ -93,6 +95,11 @@ export class LocalStore implements Store, Portable {
     const { results, revision } = this.#engine.read(ranges, nowMs);
     this.#hub.noteSeen(revision);
     return { results, revision, nowMs };
+  }
+
+  view(keys: readonly Buffer[], show: (entry: Entry) => void): void {
+    this.#refuseIfOver();
+    this.#hub.noteSeen(this.#engine.view(keys, this.#time.nowMs(), show));
   }
 
   async commit(transactions: readonly Transaction[], _options?: CommitOptions): Promise<readonly CommitOutcome[]> {

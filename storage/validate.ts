@@ -28,12 +28,21 @@ export function validateSearch({ checks, near, k, filter, except }: SearchReques
   }
   validateChecks(checks);
   checkInteger('near.length', near.length, 1, limits.vectorDimensionsMax);
-  // Written so that what is no number does not pass.
-  const odd = near.find((number) => !(Math.abs(number) <= limits.vectorNumberMax * (1 + 1e-6)));
-  if (odd !== undefined) throw invalidArgument('near', `holds ${odd}, at most ${limits.vectorNumberMax} are allowed`);
+  checkNumbers('near', near);
   checkInteger('k', k, 1, limits.vectorMatchesMax);
   if (except !== undefined) checkKey('except', except);
   if (filter !== undefined) checkFilter(filter);
+}
+
+/** As 32-bit floats the largest numbers that callers may give are a little larger. */
+const storedNumberMax = limits.vectorNumberMax * (1 + 1e-6);
+
+function checkNumbers(field: string, numbers: Float32Array): void {
+  for (let at = 0; at < numbers.length; at += 1) {
+    // Written so that what is no number does not pass.
+    if (!(Math.abs(numbers[at]!) <= storedNumberMax))
+      throw invalidArgument(field, `holds ${numbers[at]}, at most ${limits.vectorNumberMax} are allowed`);
+  }
 }
 
 function checkFilter(filter: string): void {

@@ -1,11 +1,13 @@
 /**
- * What is said of vector indexes: how far one has come that is made from many rows, as a bar on a terminal and in the log about once a
- * second, and what went wrong.
+ * What is said of vector indexes: how far one has come that is made from many rows, as a bar on a terminal, in the log about once a
+ * second, and in the gateway's metrics, and what went wrong.
  */
+import type { Store } from '../../proto/store';
 import type { IndexReport } from '../../storage/vectors/index-pool';
 import type { Clock } from '../core/clock';
-import type { Logger } from '../core/telemetry';
+import type { IndexedRows, Logger } from '../core/telemetry';
 import type { ShowProgress } from './progress-bars';
+import { statusReader } from './status-reader';
 
 /** Fewer rows than this are read in a moment. */
 const rowsMin = 5_000;
@@ -34,4 +36,10 @@ export function indexReporter({ logger, clock, showProgress }: IndexProgressOpti
       logger.info({ index, rows, total }, 'reading rows for a vector index');
     }
   };
+}
+
+/** Gives how far storage has come with the indexes that it is making; of nothing 0. */
+export function indexingReader(store: Pick<Store, 'status'>, clock: Clock): () => Promise<IndexedRows> {
+  const none = { rows: 0, total: 0 };
+  return statusReader(store, clock, { read: ({ indexing = none }) => indexing, first: none });
 }

@@ -43,6 +43,7 @@ import { TenantStore } from '../store/tenant-store';
 import type { ScopedLife } from '../store/tenant-store';
 import type { StoreObserver } from '../store/traced-store';
 import { makeEmbeddings } from './embeddings';
+import { indexingReader } from './index-progress';
 import { secretSource } from './server-secret';
 import { clockSkewReader } from './storage-clock';
 
@@ -118,6 +119,7 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
   });
   metrics.measureWatchLag(() => store.lagMs());
   metrics.measureClockSkew(clockSkewReader(grpcStore, clock));
+  metrics.measureIndexing(indexingReader(grpcStore, clock));
   const embeddings = makeEmbeddings({ config, clock, ids, logger });
   lifecycle.onStop('embeddings', () => embeddings.close());
   const { provider } = embeddings;

@@ -2,9 +2,7 @@
 import type { Store } from '../../proto/store';
 import type { Clock } from '../core/clock';
 import type { Logger } from '../core/telemetry';
-
-/** An answer that takes longer is not waited for: the metrics show what was known. */
-const withinMs = 1_000;
+import { statusReader } from './status-reader';
 
 /** Says it in the log when the clock is far off, when nothing is written for it, and when it is right again. */
 export function clockReporter(
@@ -20,16 +18,5 @@ export function clockReporter(
 
 /** Gives the skew of the storage behind this gateway in milliseconds, whenever it is asked for: the last one known, where storage is silent. */
 export function clockSkewReader(store: Pick<Store, 'status'>, clock: Clock): () => Promise<number> {
-  let knownMs = 0;
-  return async () => {
-    let cancel: (() => void) | undefined;
-    const late = new Promise<void>((resolve) => (cancel = clock.after(withinMs, resolve)));
-    const asked = store.status().then(
-      ({ clockSkewMs = 0 }) => void (knownMs = clockSkewMs),
-      () => undefined,
-    );
-    await Promise.race([asked, late]);
-    cancel?.();
-    return knownMs;
-  };
+  return statusReader(store, clock, { read: ({ clockSkewMs = 0 }) => clockSkewMs, first: 0 });
 }

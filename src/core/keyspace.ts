@@ -308,9 +308,17 @@ function familyKey(family: FamilyName, ...parts: readonly (string | Buffer)[]): 
   return key;
 }
 
+type LifeRange = { readonly start: Buffer; readonly end: Buffer };
+
+/** Of lives that somebody holds: a search asks a dozen times. */
+const lifeRanges = {
+  vector: new WeakMap<VectorLife, LifeRange>(),
+  vectorStamp: new WeakMap<VectorLife, LifeRange>(),
+} as const;
+
 /** What the keys of all rows of one life of a vector index begin with. */
-function lifeKey(family: 'vector' | 'vectorStamp', { owner, namespace, generation }: VectorLife): Buffer {
-  return familyKey(family, Buffer.of(vectorOwners[owner]), escaped(namespace), uint48(generation));
+function lifeKey(family: 'vector' | 'vectorStamp', life: VectorLife): Buffer {
+  return vectorLifeRange(family, life).start;
 }
 
 /** The keys of each family, and how to read a caller's part back out of one. */
@@ -470,9 +478,14 @@ export function vectorIndexesRange(owner: VectorOwner): { start: Buffer; end: Bu
 }
 
 /** All vectors, or all stamps, of one life of an index. */
-export function vectorLifeRange(family: 'vector' | 'vectorStamp', life: VectorLife): { start: Buffer; end: Buffer } {
-  const start = lifeKey(family, life);
-  return { start, end: prefixEnd(start) ?? keyAfter(start) };
+export function vectorLifeRange(family: 'vector' | 'vectorStamp', life: VectorLife): LifeRange {
+  const known = lifeRanges[family].get(life);
+  if (known) return known;
+  const { owner, namespace, generation } = life;
+  const start = familyKey(family, Buffer.of(vectorOwners[owner]), escaped(namespace), uint48(generation));
+  const range = { start, end: prefixEnd(start) ?? keyAfter(start) };
+  lifeRanges[family].set(life, range);
+  return range;
 }
 
 /** The namespace in the key of an index's head. */

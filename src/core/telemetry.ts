@@ -39,6 +39,12 @@ export function makeLogger(options: LoggerOptions): Logger {
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const countBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
+/** Rows of the vector indexes that are being made: those that were read, of how many. */
+export interface IndexedRows {
+  readonly rows: number;
+  readonly total: number;
+}
+
 /** Every metric of the product. */
 export class Metrics {
   readonly registry = new Registry();
@@ -121,6 +127,19 @@ export class Metrics {
     collect: async () => this.clockSkew.set((await this.#clockSkewMs()) / 1_000),
   });
   #clockSkewMs: () => Promise<number> = () => Promise.resolve(0);
+  readonly indexRows: Gauge = new Gauge({
+    name: 'norigate_vector_index_rows',
+    help: 'Rows of the vector indexes that storage is making from their rows: those that were read, and all; 0 when it makes none.',
+    labelNames: ['rows'],
+    aggregator: 'first',
+    registers: [this.registry],
+    collect: async () => {
+      const { rows, total } = await this.#indexedRows();
+      this.indexRows.set({ rows: 'read' }, rows);
+      this.indexRows.set({ rows: 'all' }, total);
+    },
+  });
+  #indexedRows: () => Promise<IndexedRows> = () => Promise.resolve({ rows: 0, total: 0 });
 
   readonly #operationCounters = new Map<string, Counter.Internal>();
   readonly #operationTimers = new Map<string, Histogram.Internal<string>>();
@@ -138,6 +157,11 @@ export class Metrics {
   /** Where the skew of storage's clock is read, in milliseconds, whenever the metrics are. */
   measureClockSkew(skewMs: () => Promise<number>): void {
     this.#clockSkewMs = skewMs;
+  }
+
+  /** Where it is read how far the making of vector indexes has come, whenever the metrics are. */
+  measureIndexing(indexedRows: () => Promise<IndexedRows>): void {
+    this.#indexedRows = indexedRows;
   }
 
   /** One operation more with this outcome. Labels are looked up once: on the hot path that is most of what counting costs. */

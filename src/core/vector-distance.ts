@@ -17,9 +17,16 @@ export function measureFrom(distance: VectorDistance, near: Float32Array): (vect
   if (distance === 'innerProduct') return (vector) => 0 - product(near, vector);
   const norm = Math.sqrt(product(near, near));
   return (vector) => {
-    const norms = norm * Math.sqrt(product(vector, vector));
+    let sum = 0;
+    let square = 0;
+    for (let at = 0; at < near.length; at += 1) {
+      const number = vector[at]!;
+      sum += near[at]! * number;
+      square += number * number;
+    }
+    const norms = norm * Math.sqrt(square);
     // Rounding must not make two equal vectors nearer than equal.
-    return norms === 0 ? 1 : Math.min(2, Math.max(0, 1 - product(near, vector) / norms));
+    return norms === 0 ? 1 : Math.min(2, Math.max(0, 1 - sum / norms));
   };
 }
 

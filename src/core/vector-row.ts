@@ -49,7 +49,7 @@ export function metadataOf(value: Buffer): Buffer {
 export function readVector(value: Buffer, into: Float32Array): boolean {
   const { metadataAt } = placesIn(value);
   if (metadataAt - headBytes !== into.byteLength) return false;
-  new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(value.subarray(headBytes, metadataAt));
+  value.copy(new Uint8Array(into.buffer, into.byteOffset, into.byteLength), 0, headBytes, metadataAt);
   return true;
 }
 

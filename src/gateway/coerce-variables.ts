@@ -3,7 +3,15 @@
  * as long as nothing is wrong; where anything is, the answer is undefined, and graphql-js says what. It looks up types and builds
  * the path of an error for every member of every input, right or wrong: with a vector of a few hundred numbers that is most of a request.
  */
-import { isInputObjectType, isLeafType, isListType, isNonNullType, typeFromAST, valueFromAST } from 'graphql';
+import {
+  GraphQLFloat,
+  isInputObjectType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  typeFromAST,
+  valueFromAST,
+} from 'graphql';
 import type {
   GraphQLInputField,
   GraphQLInputObjectType,
@@ -71,13 +79,25 @@ function coercerOf(type: GraphQLInputType, made: Map<GraphQLInputObjectType, Coe
 }
 
 function coercerOfNamed(type: GraphQLInputType, made: Map<GraphQLInputObjectType, Coerce>): Coerce {
-  if (isListType(type)) return listCoercer(coercerOf(type.ofType as GraphQLInputType, made));
+  if (isListType(type)) return coercerOfList(type.ofType as GraphQLInputType, made);
   if (isInputObjectType(type)) return objectCoercer(type, made);
   if (!isLeafType(type)) return () => wrong;
   return (value) => {
     const parsed: unknown = type.parseValue(value);
     return parsed === undefined ? wrong : parsed;
   };
+}
+
+function coercerOfList(member: GraphQLInputType, made: Map<GraphQLInputObjectType, Coerce>): Coerce {
+  const coerce = listCoercer(coercerOf(member, made));
+  if (!isNonNullType(member) || member.ofType !== GraphQLFloat) return coerce;
+  // A vector: such numbers come to themselves, and so does a list of nothing else.
+  return (value) => (Array.isArray(value) && hasOnlyNumbers(value) ? value : coerce(value));
+}
+
+function hasOnlyNumbers(list: readonly unknown[]): boolean {
+  for (let index = 0; index < list.length; index += 1) if (!Number.isFinite(list[index])) return false;
+  return true;
 }
 
 function listCoercer(coerce: Coerce): Coerce {

@@ -18,7 +18,8 @@ import { requireInteger } from '../core/input';
 import type { Json } from '../core/json';
 import { families, keyspace, readVectorIndexKey, readVectorKey, vectorIndexesRange } from '../core/keyspace';
 import type { VectorLife } from '../core/keyspace';
-import { decodeVectorRow } from '../core/vector-row';
+import { parseMetadata } from '../core/metadata-filter';
+import { decodeVectorRow, metadataOf } from '../core/vector-row';
 import { rememberAsJson } from '../store/remember';
 import type { Remembered, Settled, Transact, View } from '../store/transact';
 import {
@@ -332,9 +333,8 @@ export class Vectors {
     );
     if (found.kind === 'conflict') throw new MovedOn();
     return found.hits.map(({ key, value, distance }) => {
-      const row = decodeVectorRow(value);
-      const shown = withVectors ? row.vector : undefined;
-      return { id: readVectorKey(life, key), distance, vector: shown, metadata: shownMetadata(row) };
+      const vector = withVectors ? decodeVectorRow(value).vector : undefined;
+      return { id: readVectorKey(life, key), distance, vector, metadata: parseMetadata(metadataOf(value)) };
     });
   }
 

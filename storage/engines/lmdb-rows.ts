@@ -66,6 +66,15 @@ export class LmdbRows {
     return { key, value: copyOf(row, valueOffset(row)), revision, expiresAtMs };
   }
 
+  /** The row as long as it lives; its value only until the next read of any row. */
+  view(key: Buffer, nowMs: number): Entry | undefined {
+    const row = this.#rows.getBinaryFast(key);
+    if (!row) return undefined;
+    const { revision, expiresAtMs } = decodeHead(row);
+    const entry = { key, value: row.subarray(valueOffset(row)), revision, expiresAtMs };
+    return isExpired(entry, nowMs) ? undefined : entry;
+  }
+
   range(range: KeyRange, nowMs: number): RangeResult {
     const { start, end, keysOnly = false } = range;
     if (end !== undefined) return isEmptyRange(range) ? nothing : collectRange(this.#rowsIn(range, end), range, nowMs);

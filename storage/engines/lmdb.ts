@@ -8,7 +8,7 @@
  */
 import { statfsSync } from 'node:fs';
 import { ABORT } from 'lmdb';
-import type { KeyRange, Revision, Transaction } from '../../proto/store';
+import type { Entry, KeyRange, Revision, Transaction } from '../../proto/store';
 import { AppError, assertInvariant } from '../../src/core/errors';
 import type { Ids } from '../../src/core/ids';
 import { readRanges } from '../collect-range';
@@ -114,6 +114,16 @@ class LmdbEngine implements Engine {
       results: readRanges(ranges, (range) => this.#rows.range(range, nowMs)),
       revision: this.#storedMeta().revision,
     }));
+  }
+
+  view(keys: readonly Buffer[], nowMs: number, show: (entry: Entry) => void): Revision {
+    return this.#onSnapshot(() => {
+      for (const key of keys) {
+        const entry = this.#rows.view(key, nowMs);
+        if (entry) show(entry);
+      }
+      return this.#storedMeta().revision;
+    });
   }
 
   judge(transactions: readonly Transaction[], nowMs: number): ReturnType<Engine['judge']> {

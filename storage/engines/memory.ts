@@ -3,7 +3,7 @@
  * out. Rows in a map with a sorted list of their keys, so that a new key costs a shift of that list; the log in a list.
  * Nothing fails, and nothing is left at the end.
  */
-import type { Change, KeyRange, MarkEntry, Revision, Transaction } from '../../proto/store';
+import type { Change, Entry, KeyRange, MarkEntry, Revision, Transaction } from '../../proto/store';
 import { AttemptTable } from '../attempt-table';
 import type { FoundRow } from '../collect-range';
 import { collectRange, isEmptyRange, readRanges } from '../collect-range';
@@ -80,6 +80,19 @@ class MemoryEngine implements Engine {
       results: readRanges(ranges, (range) => collectRange(this.#rowsIn(range), range, nowMs)),
       revision: this.#revision,
     };
+  }
+
+  view(keys: readonly Buffer[], nowMs: number, show: (entry: Entry) => void): Revision {
+    for (const key of keys) {
+      const row = this.#rows.get(nameOf(key));
+      if (row && !isExpired(row, nowMs)) {
+        // Spoilt afterwards, as another engine uses the same memory for the next row.
+        const value = Buffer.from(row.value);
+        show({ key, value, revision: row.revision, expiresAtMs: row.expiresAtMs });
+        value.fill(0xff);
+      }
+    }
+    return this.#revision;
   }
 
   judge(transactions: readonly Transaction[], nowMs: number): ReturnType<Engine['judge']> {

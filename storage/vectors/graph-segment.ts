@@ -64,7 +64,9 @@ export class GraphSegment {
     const size = this.size;
     if (size === 0) return [];
     const { keys, distances } = this.#index.search(near, Math.min(count, size), 1);
-    return Array.from(keys, (slot, at) => ({ slot: Number(slot), distance: distances[at]! }));
+    const hits: SegmentHit[] = [];
+    for (let at = 0; at < keys.length; at += 1) hits.push({ slot: Number(keys[at]), distance: distances[at]! });
+    return hits;
   }
 
   save(path: string): void {

@@ -11,7 +11,7 @@ import { keyAfter } from '../../src/core/tuple';
 import { metadataOf, readVector } from '../../src/core/vector-row';
 import type { IndexSettings, IndexState, Indexes } from './indexes';
 import { Nearest } from './nearest';
-import { readRows } from './read-rows';
+import { readRows, showRows } from './read-rows';
 import { offerAll, othersTurn } from './scan-search';
 import type { SnapshotPlace } from './snapshot-file';
 
@@ -96,7 +96,7 @@ export class IndexFeed {
     this.ready.catch(() => undefined);
     this.#ended = this.#run(onReady)
       .then(
-        () => this.#fail(new AppError('UNAVAILABLE', 'the watch of the index has ended')),
+        () => this.#fail(watchEnded()),
         (error: unknown) => this.#fail(toAppError(error)),
       )
       .then(() => onFailed(this.#end!));
@@ -128,8 +128,7 @@ export class IndexFeed {
     for (let tries = 0; tries <= widenMax; tries += 1) {
       const { ids, isAll } = await indexes.search(index, { near, wanted, filter });
       const nearest = new Nearest(request);
-      const keys = ids.map((id) => Buffer.concat([rows.start, Buffer.from(id, 'latin1')]));
-      for await (const entries of readRows(store, keys)) for (const entry of entries) nearest.offer(entry);
+      await showRows(store, keysOf(rows.start, ids), (entry) => nearest.offer(entry));
       if (nearest.isFull || isAll) return nearest;
       wanted *= 4;
     }
@@ -189,7 +188,12 @@ export class IndexFeed {
       }
       await loading;
       if (this.#end) throw this.#end;
+    } catch (error) {
+      this.#end ??= toAppError(error);
+      throw error;
     } finally {
+      // Said before it is closed: a search that comes to it too late is to know why.
+      this.#end ??= watchEnded();
       await indexes.close(index).catch(() => undefined);
     }
   }
@@ -339,4 +343,23 @@ export class IndexFeed {
     this.#end ??= error;
     for (const { reject } of this.#waiters.splice(0)) reject(this.#end);
   }
+}
+
+/** Of rows by their ids, in memory that they share: most of what is proposed is in the answer. */
+function keysOf(prefix: Buffer, ids: readonly string[]): Buffer[] {
+  let bytes = ids.length * prefix.length;
+  for (const id of ids) bytes += id.length;
+  const all = Buffer.allocUnsafe(bytes);
+  let from = 0;
+  return ids.map((id) => {
+    const start = from;
+    all.set(prefix, start);
+    from += prefix.length + id.length;
+    all.write(id, start + prefix.length, 'latin1');
+    return all.subarray(start, from);
+  });
+}
+
+function watchEnded(): AppError {
+  return new AppError('UNAVAILABLE', 'the watch of the index has ended');
 }

@@ -3,7 +3,7 @@
  * go when there are too many, or when they take too much, and come back when they are asked for, from their snapshot where they have
  * one. One that is larger than all that is allowed is none for a while. One that has become poor is made anew beside the old one.
  */
-import type { SearchRequest, Store } from '../../proto/store';
+import type { SearchRequest, Store, StoreStatus } from '../../proto/store';
 import type { CancelTimer, Clock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import { IndexFeed } from './index-feed';
@@ -59,6 +59,8 @@ export class IndexPool {
   readonly #leaving = new Map<string, Promise<void>>();
   /** Namespaces that are too large, and until when that is believed. */
   readonly #tooLarge = new Map<string, number>();
+  /** How far those are that are made from their rows, by number. */
+  readonly #reading = new Map<number, IndexProgress>();
   #indexes: Indexes | undefined;
   #nextIndexesMs = -Infinity;
   #lastIndex = 0;
@@ -91,6 +93,17 @@ export class IndexPool {
   /** What all of them are like. */
   states(): IndexState[] {
     return Array.from(this.#feeds.values(), ({ state }) => state);
+  }
+
+  /** Rows that were read for those that are being made from them, of how many; undefined: there is none. */
+  reading(): StoreStatus['indexing'] {
+    if (this.#reading.size === 0) return undefined;
+    let [rows, total] = [0, 0];
+    for (const each of this.#reading.values()) {
+      rows += each.rows;
+      total += each.total ?? 0;
+    }
+    return { rows, total };
   }
 
   /** Writes down what has changed since the last time, one after the other: there is one thread. */
@@ -133,9 +146,15 @@ export class IndexPool {
         this.#makeRoom(name);
         if (state.isWorn) this.#renew(feed, subject);
       },
-      onProgress: (progress) => report?.({ kind: 'reading', index, ...progress }),
+      onProgress: (progress) => {
+        // Of those whose rows are not counted nobody can say how far they are.
+        if (progress.total !== undefined && !feed.isOver) this.#reading.set(index, progress);
+        report?.({ kind: 'reading', index, ...progress });
+      },
       onFault: (error) => report?.({ kind: 'fault', error }),
     });
+    const settle = (): void => void this.#reading.delete(index);
+    feed.ready.then(settle, settle);
     return feed;
   }
 

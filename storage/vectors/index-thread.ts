@@ -27,15 +27,41 @@ function perform(call: IndexCall): IndexResult | Promise<IndexResult | void> {
   }
 }
 
-async function answer({ id, call }: IndexRequest): Promise<IndexReply> {
+/** How long answers are kept back for others of the same message. */
+const keepMs = 4;
+
+async function answer(id: number, running: Promise<IndexResult | void>): Promise<IndexReply> {
   try {
-    const result = perform(call);
-    return { id, result: (result instanceof Promise ? await result : result) ?? undefined };
+    return { id, result: (await running) ?? undefined };
   } catch (error) {
-    return { id, error: toAppError(error).message };
+    return failed(id, error);
   }
 }
 
-parentPort?.on('message', (request: IndexRequest) => {
-  void answer(request).then((reply) => parentPort!.postMessage(reply));
+function failed(id: number, error: unknown): IndexReply {
+  return { id, error: toAppError(error).message };
+}
+
+/** Performs them in order. What takes longer is answered by itself, when it is done. */
+function answerAll(requests: readonly IndexRequest[], post: (replies: readonly IndexReply[]) => void): void {
+  let replies: IndexReply[] = [];
+  let postedMs = systemClock.monotonicMs();
+  for (const { id, call } of requests) {
+    try {
+      const result = perform(call);
+      if (result instanceof Promise) void answer(id, result).then((reply) => post([reply]));
+      else replies.push({ id, result });
+    } catch (error) {
+      replies.push(failed(id, error));
+    }
+    if (replies.length === 0 || systemClock.monotonicMs() < postedMs + keepMs) continue;
+    post(replies);
+    replies = [];
+    postedMs = systemClock.monotonicMs();
+  }
+  if (replies.length > 0) post(replies);
+}
+
+parentPort?.on('message', (requests: readonly IndexRequest[]) => {
+  answerAll(requests, (replies) => parentPort!.postMessage(replies));
 });

@@ -3,7 +3,7 @@
  * another number of dimensions, rows that the filter leaves out, and the excepted one are passed over.
  */
 import { limits } from '../../proto/limits';
-import type { Entry, SearchHit, SearchRequest } from '../../proto/store';
+import type { Entry, Revision, SearchHit, SearchRequest } from '../../proto/store';
 import { invalidArgument } from '../../src/core/errors';
 import { compileFilter, parseMetadata } from '../../src/core/metadata-filter';
 import type { MatchMetadata, MetadataFilter } from '../../src/core/metadata-filter';
@@ -12,10 +12,21 @@ import { metadataOf, readVector, withoutVector } from '../../src/core/vector-row
 
 interface Ranked {
   readonly distance: number;
-  readonly entry: Entry;
+  readonly key: Buffer;
+  readonly revision: Revision;
+  /** What is shown of the row, in memory of its own. */
+  readonly shown: Buffer;
 }
 
 export type NearestRequest = Pick<SearchRequest, 'distance' | 'near' | 'k' | 'filter' | 'except' | 'withVectors'>;
+
+/** Where a row's numbers are looked at, one row at a time, whoever looks: kept as long as lengths stay the same. */
+let desk = new Float32Array(0);
+
+function deskOf(dimensions: number): Float32Array {
+  if (desk.length !== dimensions) desk = new Float32Array(dimensions);
+  return desk;
+}
 
 export class Nearest {
   readonly #request: NearestRequest;
@@ -29,7 +40,7 @@ export class Nearest {
     const { filter } = request;
     this.#matches = filter === undefined ? undefined : compileFilter(JSON.parse(filter) as MetadataFilter);
     this.#measure = measureFrom(request.distance, request.near);
-    this.#vector = new Float32Array(request.near.length);
+    this.#vector = deskOf(request.near.length);
   }
 
   get size(): number {
@@ -40,23 +51,24 @@ export class Nearest {
     return this.#ranked.length >= this.#request.k;
   }
 
-  /** Looks at a row. No row may be offered twice. */
-  offer(entry: Entry): void {
-    const { except, k } = this.#request;
-    if (except?.equals(entry.key) || !readVector(entry.value, this.#vector)) return;
-    if (this.#matches && !this.#matches(parseMetadata(metadataOf(entry.value)))) return;
-    const ranked = { distance: this.#measure(this.#vector), entry };
-    if (this.isFull && !isBefore(ranked, this.#ranked.at(-1)!)) return;
+  /** Looks at a row, whose value may change afterwards. No row may be offered twice. */
+  offer({ key, value, revision }: Entry): void {
+    const { except, k, withVectors } = this.#request;
+    if (except?.equals(key) || !readVector(value, this.#vector)) return;
+    if (this.#matches && !this.#matches(parseMetadata(metadataOf(value)))) return;
+    const distance = this.#measure(this.#vector);
+    if (this.isFull && !isBefore({ distance, key }, this.#ranked.at(-1)!)) return;
+    const shown = withVectors ? Buffer.from(value) : withoutVector(value);
+    const ranked = { distance, key, revision, shown };
     this.#ranked.splice(this.#placeOf(ranked), 0, ranked);
     if (this.#ranked.length > k) this.#ranked.pop();
   }
 
   /** The hits. Throws INVALID_ARGUMENT where they come to more than an answer takes. */
   hits(): SearchHit[] {
-    const { withVectors, k } = this.#request;
+    const { k } = this.#request;
     let bytes = 0;
-    return this.#ranked.map(({ distance, entry: { key, value, revision } }) => {
-      const shown = withVectors ? value : withoutVector(value);
+    return this.#ranked.map(({ distance, key, revision, shown }) => {
       bytes += key.length + shown.length;
       if (bytes > limits.pageBytesMax) {
         const rule = `is ${k}, and the matches hold more than ${limits.pageBytesMax} bytes, which is what one answer takes`;
@@ -78,6 +90,8 @@ export class Nearest {
   }
 }
 
-function isBefore(a: Ranked, b: Ranked): boolean {
-  return a.distance === b.distance ? a.entry.key.compare(b.entry.key) < 0 : a.distance < b.distance;
+type Place = Pick<Ranked, 'distance' | 'key'>;
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.distance === b.distance ? a.key.compare(b.key) < 0 : a.distance < b.distance;
 }

@@ -1,10 +1,23 @@
 /** Rows by their keys, however large they are. */
 import type { Entry, Store } from '../../proto/store';
 import { isAppError } from '../../src/core/errors';
+import { hasRowViews } from '../row-views';
 import { othersTurn } from './scan-search';
 
 /** Point reads of one call: some hundred microseconds' work. */
 const rowsOfRead = 64;
+
+/** Shows the rows that are there, in order; a value holds only until `show` returns. Between parts others have their turn. */
+export async function showRows(store: Store, keys: readonly Buffer[], show: (entry: Entry) => void): Promise<void> {
+  if (!hasRowViews(store)) {
+    for await (const entries of readRows(store, keys)) entries.forEach(show);
+    return;
+  }
+  for (let at = 0; at < keys.length; at += rowsOfRead) {
+    if (at > 0) await othersTurn();
+    store.view(keys.length <= rowsOfRead ? keys : keys.slice(at, at + rowsOfRead), show);
+  }
+}
 
 /** Gives the rows that are there, part after part; between parts others have their turn. */
 export async function* readRows(store: Store, keys: readonly Buffer[]): AsyncGenerator<readonly Entry[], void, void> {

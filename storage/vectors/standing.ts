@@ -12,6 +12,35 @@ export interface Standing {
   readonly writtenAt: Revision;
 }
 
+/** Where searches begin that come in one turn: those that ask the same are one read, which begins when all of them have come. */
+export class Standings {
+  readonly #store: Store;
+  readonly #asked = new Map<string, Promise<Standing | Conflict>>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** As `readStanding`. */
+  read(request: Pick<SearchRequest, 'checks' | 'stamps'>): Promise<Standing | Conflict> {
+    const name = nameOf(request);
+    const known = this.#asked.get(name);
+    if (known) return known;
+    const asked = Promise.resolve().then(() => {
+      this.#asked.delete(name);
+      return readStanding(this.#store, request);
+    });
+    this.#asked.set(name, asked);
+    return asked;
+  }
+}
+
+function nameOf({ checks, stamps }: Pick<SearchRequest, 'checks' | 'stamps'>): string {
+  let name = `${stamps.start.length} ${stamps.end.length} `;
+  for (const { key, revision } of checks) name += `${key.length} ${revision} ${key.toString('latin1')}`;
+  return `${name}${stamps.start.toString('latin1')}${stamps.end.toString('latin1')}`;
+}
+
 /** The checks of a search, judged on a state that has every commit acknowledged before the call. */
 export async function readStanding(
   store: Store,

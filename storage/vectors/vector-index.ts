@@ -35,8 +35,8 @@ export interface IndexSnapshot {
 /** Members of one line of a snapshot. */
 const membersOfLine = 5_000;
 /** Once there is a graph, as many may stay in the flat part: those that change often never reach it. */
-const flatRestMax = 512;
-const flatRestMin = 256;
+const flatRestMax = 256;
+const flatRestMin = 64;
 /** Of what a filter asks of the graph: more than its part of all vectors says. */
 const extraFactor = 1.5;
 /** What one search asks of the graph at most for the sake of a filter. */
@@ -184,8 +184,9 @@ export class VectorIndex {
   }
 
   search({ near, wanted, filter }: IndexQuery): Candidates {
+    const unit = this.#measured(near);
     // A copy of its own: the library reads from the beginning of a buffer, wherever the view begins.
-    const measured = this.#measured(near.slice());
+    const measured = unit === near ? near.slice() : unit;
     const parsed = filter === undefined ? undefined : (JSON.parse(filter) as MetadataFilter);
     if (parsed && Object.keys(parsed).length > 0) return this.#filtered(measured, wanted, parsed);
     if (wanted >= this.#slotOf.size) return this.#all();
@@ -306,11 +307,14 @@ export class VectorIndex {
     else this.#graph?.remove(slot);
   }
 
-  /** A vector as it is kept and compared. */
+  /** A vector as it is kept and compared: the same one, or one of its own. */
   #measured(vector: Float32Array): Float32Array {
     if (this.settings.distance !== 'cosine') return vector;
     const length = lengthOf(vector);
-    return length === 0 ? vector : vector.map((each) => each / length);
+    if (length === 0) return vector;
+    const unit = new Float32Array(vector.length);
+    for (let at = 0; at < vector.length; at += 1) unit[at] = vector[at]! / length;
+    return unit;
   }
 }
 

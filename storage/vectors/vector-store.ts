@@ -24,18 +24,20 @@ import type { IndexPoolOptions } from './index-pool';
 import type { IndexState } from './indexes';
 import type { Nearest } from './nearest';
 import { scanSearch } from './scan-search';
-import { readStanding } from './standing';
+import { Standings } from './standing';
 import type { Standing } from './standing';
 
 /** `options.store`, with indexes. Closing it writes them down and closes the store. */
 export class VectorStore implements Store {
   readonly #store: Store;
   readonly #pool: IndexPool;
+  readonly #standings: Standings;
   #closed: Promise<void> | undefined;
 
   constructor(options: IndexPoolOptions) {
     this.#store = options.store;
     this.#pool = new IndexPool(options);
+    this.#standings = new Standings(options.store);
   }
 
   read(ranges: readonly KeyRange[], options?: ReadOptions): Promise<ReadResult> {
@@ -53,7 +55,7 @@ export class VectorStore implements Store {
   async search(request: SearchRequest, _options?: SearchOptions): Promise<SearchOutcome> {
     this.#refuseIfClosed();
     validateSearch(request);
-    const standing = await readStanding(this.#store, request);
+    const standing = await this.#standings.read(request);
     if (standing.kind === 'conflict') return standing;
     const nearest = await this.#searchIndex(request, standing);
     this.#refuseIfClosed();
@@ -61,8 +63,10 @@ export class VectorStore implements Store {
     return { kind: 'found', hits: nearest.hits(), revision: standing.revision };
   }
 
-  status(): Promise<StoreStatus> {
-    return this.#store.status();
+  async status(): Promise<StoreStatus> {
+    const status = await this.#store.status();
+    const indexing = this.#pool.reading();
+    return indexing ? { ...status, indexing } : status;
   }
 
   close(): Promise<void> {

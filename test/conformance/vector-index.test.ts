@@ -1,6 +1,7 @@
 /** The vector index by itself, and the thread that holds it: what it proposes, however it came to be. */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { AppError } from '../../src/core/errors';
 import { makeSeededIds } from '../../src/core/ids';
 import type { MetadataFilter } from '../../src/core/metadata-filter';
 import { distanceBetween } from '../../src/core/vector-distance';
@@ -240,14 +241,54 @@ describe('the thread of the indexes', () => {
     await expect(indexes.open(4, two)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
+  it('takes many searches at once in few messages, and answers each with its own', async () => {
+    let messages = 0;
+    const indexes = new ThreadIndexes(() => makeWorker().on('message', () => (messages += 1)));
+    await indexes.open(1, two);
+    await indexes.apply(1, changes());
+    const before = messages;
+    const asked = Array.from({ length: 100 }, (_, at) => {
+      const near = at % 2 === 0 ? Float32Array.of(1, 0) : Float32Array.of(9, 0, 1).subarray(1);
+      return indexes.search(at === 50 ? 7 : 1, { near, wanted: 1, filter: undefined }).then(
+        ({ ids }) => ids[0],
+        (error: Error) => error.message,
+      );
+    });
+    const answers = await Promise.all(asked);
+    expect(answers.splice(50, 1)).toEqual([expect.stringContaining('number 7')]);
+    expect(answers).toEqual(Array.from({ length: 99 }, (_, at) => ((at < 50 ? at : at + 1) % 2 === 0 ? 'a' : 'b')));
+    // Each takes some microseconds, and 16 fit one.
+    expect(messages - before).toBeLessThan(50);
+    await indexes.stop();
+  });
+
+  it('takes a change that comes while searches wait, and has it for those that come later', async () => {
+    const indexes = new ThreadIndexes(makeWorker);
+    await indexes.open(1, two);
+    await indexes.apply(1, changes());
+    const query = { near: Float32Array.of(5, 5), wanted: 1, filter: undefined };
+    const early = Array.from({ length: 60 }, () => indexes.search(1, query));
+    const ids = ['c'];
+    await indexes.apply(1, { ids, revisions: [2], vectors: Float32Array.of(5, 5), metadata: [''], removed: [] });
+    expect(await indexes.search(1, query)).toEqual({ ids, isAll: false });
+    await expect(Promise.all(early)).resolves.toHaveLength(60);
+    await indexes.stop();
+  });
+
   it('that ends fails what waits for it, and what comes later', async () => {
     // It hears everything and says nothing.
     const silent = "require('node:worker_threads').parentPort.on('message', () => undefined)";
     let worker: Worker | undefined;
     const indexes = new ThreadIndexes(() => (worker = new Worker(silent, { eval: true })));
     const waiting = indexes.open(1, two);
+    // More than go to it before it answers.
+    const searches = Array.from({ length: 60 }, () =>
+      indexes.search(1, { near: Float32Array.of(1), wanted: 1, filter: undefined }).catch((error: AppError) => error),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
     void worker!.terminate();
     await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    for (const error of await Promise.all(searches)) expect(error).toMatchObject({ code: 'UNAVAILABLE' });
     await expect(indexes.search(1, { near: Float32Array.of(1), wanted: 1, filter: undefined })).rejects.toThrow(
       'ended',
     );

@@ -8,14 +8,15 @@ import { AppError } from '../../src/core/errors';
 import { makeSeededIds } from '../../src/core/ids';
 import { makeMemoryEngine } from '../../storage/engines/memory';
 import { LocalStore } from '../../storage/local-store';
+import type { RowViews } from '../../storage/row-views';
 import type { IndexPoolOptions, IndexReport } from '../../storage/vectors/index-pool';
 import type { Indexes } from '../../storage/vectors/indexes';
 import { openSnapshotDirectory } from '../../storage/vectors/snapshot-directory';
 import { VectorStore } from '../../storage/vectors/vector-store';
 import { LocalIndexes } from '../support/local-indexes';
-import { deleting, found, idsOf, inserting } from '../support/vectors';
+import { deleting, found, idsOf, inserting, namespace, search } from '../support/vectors';
 import type { Asked } from '../support/vectors';
-import { committed, transaction } from './suite/words';
+import { bytes, committed, put, transaction } from './suite/words';
 
 /** Notes what is asked of the indexes, and can fail. */
 class WatchedIndexes extends LocalIndexes {
@@ -70,7 +71,8 @@ afterEach(async () => {
 });
 
 /** The store under it outlives it. */
-const lasting = (store: Store): Store => ({
+const lasting = (store: LocalStore): Store & RowViews => ({
+  view: (keys, show) => store.view(keys, show),
   read: (ranges, options) => store.read(ranges, options),
   commit: (transactions, options) => store.commit(transactions, options),
   watch: (ranges, options) => store.watch(ranges, options),
@@ -112,6 +114,16 @@ async function agrees(store: Store, rest: Partial<Asked> = {}): Promise<void> {
     const asked = { near: randomVector(), k: 5, ...rest };
     expect(await idsOf(store, asked)).toEqual(await idsOf(base, asked));
   }
+}
+
+/** Counts the reads of the state that searches begin at. */
+function counting(store: LocalStore): { readonly store: Store; readonly reads: () => number } {
+  let reads = 0;
+  const read: Store['read'] = (ranges, options) => {
+    if (ranges.some(({ start }) => start.equals(namespace.stamps.start))) reads += 1;
+    return store.read(ranges, options);
+  };
+  return { store: { ...lasting(store), read }, reads: () => reads };
 }
 
 const turns = async (count = 50): Promise<void> => {
@@ -195,6 +207,32 @@ describe('an index', () => {
     expect(await idsOf(store, { near, k: 3, consistency: 'eventual' })).toEqual(all.slice(390, 393));
     expect(made[0]!.searches - searches).toBeGreaterThan(1);
     made[0]!.beforeApply = undefined;
+  });
+
+  it('of a store that shows no rows without copying them reads them', async () => {
+    const { view: _, ...plain } = lasting(base);
+    await insertMany(60);
+    await agrees(open({ store: plain }));
+  });
+
+  it('is searched from one state by all searches of a turn that check the same, and each turn from a newer one', async () => {
+    const { store: counted, reads } = counting(base);
+    const store = open({ store: counted });
+    await committed(base, inserting({ a: [1, 0] }));
+    await idsOf(store, { near: [1, 0] });
+    const before = reads();
+    const head = { checks: [{ key: bytes('head'), revision: 0 }] };
+    const together = [{}, {}, head, head, {}].map((each) => idsOf(store, { near: [1, 0], ...each }));
+    expect(await Promise.all(together)).toEqual(Array.from({ length: 5 }, () => ['a']));
+    expect(reads() - before).toBe(2);
+    const early = search(store, { near: [1, 0], ...head });
+    await committed(base, {
+      ...inserting({ b: [1, 1] }),
+      writes: [...inserting({ b: [1, 1] }).writes, put('head', 'x')],
+    });
+    expect(await early).toMatchObject({ kind: 'found' });
+    expect(await search(store, { near: [1, 0], ...head })).toMatchObject({ kind: 'conflict' });
+    expect(await idsOf(store, { near: [1, 0] })).toEqual(['a', 'b']);
   });
 
   it('of each namespace, and of each way to measure, is one by itself', async () => {
@@ -302,6 +340,43 @@ describe('failures', () => {
     expect(await waiting).toEqual(await idsOf(base, { near }));
   });
 
+  it.each(['ends', 'fails'])('of the watch, which %s while a search is on its way, cost no answer', async (how) => {
+    await insertMany(60);
+    let breakOff: () => void = () => undefined;
+    const isBroken = new Promise<void>((resolve) => (breakOff = resolve));
+    const watched: Store = {
+      ...lasting(base),
+      watch: async function* (ranges, options) {
+        for await (const batch of base.watch(ranges, options)) {
+          yield batch;
+          await isBroken;
+          if (how === 'fails') throw new AppError('UNAVAILABLE', 'away');
+          return;
+        }
+      },
+    };
+    const store = open({ store: watched });
+    await agrees(store);
+    const indexes = made[0]!;
+    let onClosed: () => void = () => undefined;
+    const isClosed = new Promise<void>((resolve) => (onClosed = resolve));
+    const [search, close] = [indexes.search.bind(indexes), indexes.close.bind(indexes)];
+    // As if the search waited for others, and the index went away before its turn; and nobody hears of that before the search ends.
+    indexes.search = async (...given) => {
+      breakOff();
+      await isClosed;
+      return search(...given);
+    };
+    indexes.close = async (index) => {
+      await close(index);
+      onClosed();
+      await asked.catch(() => undefined);
+    };
+    const near = randomVector();
+    const asked = idsOf(store, { near });
+    expect(await asked).toEqual(await idsOf(base, { near }));
+  });
+
   it('of the store while it is read are told, and the next search begins anew', async () => {
     await insertMany(60);
     let isAway = false;
@@ -353,6 +428,7 @@ describe('snapshots', () => {
   }
 
   it('that are missing are made from the rows, of which it is said how many have been read', async () => {
+    const readings = () => reports.flatMap((each) => (each.kind === 'reading' ? [each] : []));
     const names = Array.from({ length: 600 }, (_, index) => `r${index}`);
     for (let at = 0; at < names.length; at += 50) {
       const some = names.slice(at, at + 50);
@@ -361,12 +437,29 @@ describe('snapshots', () => {
       const metadata = Object.fromEntries(some.map((name) => [name, { padding: 'x'.repeat(2_000) }]));
       await committed(base, inserting(vectors, metadata));
     }
-    await agrees(await openWithSnapshots());
-    const readings = reports.flatMap((each) => (each.kind === 'reading' ? [each] : []));
-    expect(readings.length).toBeGreaterThan(3);
-    expect(readings.map(({ total }) => total)).toEqual(readings.map(() => 600));
-    expect(readings.map(({ isDone }) => isDone)).toEqual([...readings.slice(1).map(() => false), true]);
-    const rows = readings.map((each) => each.rows);
+    const said: unknown[] = [];
+    const indexes = new WatchedIndexes(systemClock);
+    const store = await openWithSnapshots({ makeIndexes: () => indexes });
+    indexes.beforeApply = async () => void said.push((await store.status()).indexing);
+    await idsOf(store, { near: randomVector() });
+    // The first page is on its way before anybody knows how many there are.
+    expect(said).toEqual([
+      undefined,
+      ...readings()
+        .slice(0, -1)
+        .map(({ rows }) => ({ rows, total: 600 })),
+    ]);
+    expect(await store.status()).not.toHaveProperty('indexing');
+    await agrees(store);
+    expect(readings().length).toBeGreaterThan(3);
+    expect(readings().map(({ total }) => total)).toEqual(readings().map(() => 600));
+    expect(readings().map(({ isDone }) => isDone)).toEqual([
+      ...readings()
+        .slice(1)
+        .map(() => false),
+      true,
+    ]);
+    const rows = readings().map((each) => each.rows);
     expect(rows).toEqual([...rows].sort((x, y) => x - y));
     expect(rows.at(-1)).toBe(600);
   });

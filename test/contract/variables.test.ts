@@ -84,6 +84,28 @@ describe('variables', () => {
     it(`are coerced as by graphql-js, where ${faults * 100} % of the values are wrong`, () =>
       holdsForSeeds(40, (seed) => Promise.resolve(differences(seed, faults))));
 
+  it('that are lists of numbers are taken as graphql-js takes them', () => {
+    const definitions = definitionsOf([schema.getQueryType()!.getFields()['vectorSearch']!.args[1]!.type]);
+    const lists = [
+      [],
+      [0, -0, 1.5, 2 ** 60, Number.MAX_VALUE, 5e-324],
+      [1, Infinity],
+      [Number.NaN],
+      [1, '2'],
+      [1, null],
+      [1, undefined],
+      [true],
+      [[1]],
+      [1n],
+      7,
+    ];
+    for (const vector of lists) {
+      const inputs = { v0: { vector } };
+      const { coerced } = getVariableValues(schema, definitions, inputs);
+      expect([vector, compileVariables(schema, definitions)(inputs)]).toEqual([vector, coerced && { ...coerced }]);
+    }
+  });
+
   it('may have defaults, and be called anything', () => {
     const named = (name: string, type: string, defaultValue?: string): VariableDefinitionNode => ({
       kind: Kind.VARIABLE_DEFINITION,

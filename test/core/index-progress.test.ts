@@ -1,8 +1,9 @@
-import { indexReporter } from '../../src/command/index-progress';
+import { indexReporter, indexingReader } from '../../src/command/index-progress';
 import type { Progress } from '../../src/command/progress-bars';
 import { ManualClock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
-import { makeLogger } from '../../src/core/telemetry';
+import { Metrics, makeLogger } from '../../src/core/telemetry';
+import { TinyStore } from '../support/tiny-store';
 
 function logged() {
   const clock = new ManualClock();
@@ -58,4 +59,28 @@ it('says nothing of a small index, and warns of what could not be written', () =
   expect(said()).toEqual([]);
   report({ kind: 'fault', error: new AppError('INTERNAL', 'no room') });
   expect(said()).toEqual([[undefined, undefined, 'a vector index could not be written down']]);
+});
+
+it('shows in the metrics how far the indexes are that are being made, and 0 when there is none', async () => {
+  const base = await new TinyStore().status();
+  let indexing: { rows: number; total: number } | undefined;
+  const metrics = new Metrics();
+  const status = () => Promise.resolve({ ...base, ...(indexing && { indexing }) });
+  metrics.measureIndexing(indexingReader({ status }, new ManualClock()));
+  const shown = async () => {
+    const { values } = await metrics.indexRows.get();
+    return values.map(({ labels, value }) => [labels['rows'], value]);
+  };
+  const none = [
+    ['read', 0],
+    ['all', 0],
+  ];
+  expect(await shown()).toEqual(none);
+  indexing = { rows: 300, total: 6_000 };
+  expect(await shown()).toEqual([
+    ['read', 300],
+    ['all', 6_000],
+  ]);
+  indexing = undefined;
+  expect(await shown()).toEqual(none);
 });

@@ -156,6 +156,7 @@ function makeRandom(seed: number) {
           oldestRevision: number(),
           nodes: list(node),
           ...(chance() && { clockSkewMs: pick(-500, -1, 0, 2 ** 31 - 1, -(2 ** 31)) }),
+          ...(chance() && { indexing: { rows: number(), total: number() } }),
         },
       }),
       () => ({ kind: 'failure', error: error(), notBegun: chance() }),
