@@ -102,7 +102,9 @@ describe('sections', () => {
     const [one, two] = [planOf('one', 1, 1), planOf('two', 1, 1)];
     expect(sectionAnswers({ isShared: true, items: [one, two] }, broken)).toBeUndefined();
     expect(sectionAnswers({ isShared: true, items: [one] }, broken)).toEqual([broken]);
-    expect(sectionOp({ isShared: true, items: [one] }, [one]).requestTxn!.failure).toEqual([getOp(one.compare[0]!.key)]);
+    expect(sectionOp({ isShared: true, items: [one] }, [one]).requestTxn!.failure).toEqual([
+      getOp(one.compare[0]!.key),
+    ]);
   });
 });
 
