@@ -14,6 +14,19 @@ export function unixPath(address: string): string | undefined {
   return address.startsWith('unix:') ? address.slice('unix:'.length) : undefined;
 }
 
+/**
+ * Refuses an address where a process listens, before anything is done in its name: whoever opens a store that several share takes the
+ * place of the one that had this address. Throws as `clearSocketPath`.
+ */
+export async function refuseTaken(address: string): Promise<void> {
+  const path = unixPath(address);
+  if (path !== undefined) return clearSocketPath(path);
+  const [, host = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
+  if (port === undefined || port === '0') return;
+  // What else may be wrong with it is said by whoever listens.
+  if (await answers({ host, port: Number(port) }).catch(() => false)) throw alreadyListens(address);
+}
+
 /** Makes the place of a socket free. Throws INVALID_ARGUMENT for an impossible path, UNAVAILABLE where it is taken. */
 export async function clearSocketPath(path: string): Promise<void> {
   const bytes = Buffer.byteLength(path);
@@ -28,29 +41,34 @@ export async function clearSocketPath(path: string): Promise<void> {
   if (!found) return;
   if (!found.isSocket())
     throw new AppError('INVALID_ARGUMENT', `${path} exists and is not a socket; storage cannot listen there`);
-  if (await answers(path)) {
-    throw new AppError(
-      'UNAVAILABLE',
-      `another process already listens on ${path}; stop it first, or choose another address`,
-    );
-  }
+  if (await answers({ path })) throw alreadyListens(path);
   await unlink(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT')
       throw new AppError('UNAVAILABLE', `cannot remove the stale socket ${path}: ${error.message}`);
   });
 }
 
-/** Whether a process listens on the socket. */
-export function answers(path: string): Promise<boolean> {
+/** Whether a process listens there. */
+export function answers(
+  place: { readonly path: string } | { readonly host: string; readonly port: number },
+): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path);
+    const socket = connect(place);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') return resolve(false);
-      reject(new AppError('UNAVAILABLE', `cannot tell who listens on ${path}: ${error.message}`, { cause: error }));
+      const where = 'path' in place ? place.path : `${place.host}:${place.port}`;
+      reject(new AppError('UNAVAILABLE', `cannot tell who listens on ${where}: ${error.message}`, { cause: error }));
     });
   });
+}
+
+function alreadyListens(where: string): AppError {
+  return new AppError(
+    'UNAVAILABLE',
+    `another process already listens on ${where}; stop it first, or choose another address`,
+  );
 }

@@ -48,7 +48,7 @@ export async function openBackupAccess(options: BackupAccessOptions): Promise<Ba
   const address = socketAddress(config.storageAddress);
   if (config.NORIGATE_STORAGE !== undefined) return remoteAccess(config, address);
   const path = unixPath(address);
-  if (path !== undefined && existsSync(path) && (await answers(path))) return remoteAccess(config, address);
+  if (path !== undefined && existsSync(path) && (await answers({ path }))) return remoteAccess(config, address);
   return localAccess(options);
 }
 

@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Store } from '../../proto/store';
 import { refuseHalfImported } from '../../storage/backup/import-data';
+import { refuseTaken } from '../../storage/listen-address';
 import { openStore } from '../../storage/open';
 import type { OpenStoreOptions } from '../../storage/open';
 import type { Portable } from '../../storage/portable';
@@ -16,6 +17,7 @@ import { ThreadIndexes } from '../../storage/vectors/thread-indexes';
 import { VectorStore } from '../../storage/vectors/vector-store';
 import type { Config } from '../config';
 import type { Clock } from '../core/clock';
+import type { AppError } from '../core/errors';
 import { toAppError } from '../core/errors';
 import type { Ids } from '../core/ids';
 import type { Lifecycle } from '../core/lifecycle';
@@ -139,7 +141,6 @@ export function etcdOptionsOf(config: Config): Pick<OpenStoreOptions, 'etcd'> {
 
 /** Opens the store; tries again for a while, since the child of a parent that has just been killed may still be ending, or etcd still be on its way. */
 async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions): Promise<Store & Portable> {
-  const startMs = clock.monotonicMs();
   const options: OpenStoreOptions = {
     engine: config.NORIGATE_ENGINE,
     directory: config.DATA_DIR,
@@ -158,15 +159,36 @@ async function openSoon({ config, clock, ids, logger, end }: RunStorageOptions):
       end(1);
     },
   };
-  const isOfEtcd = config.NORIGATE_ENGINE === 'etcd';
-  const { withinMs, pauseMs } = isOfEtcd ? waitForEtcd : takeover;
+  if (config.NORIGATE_ENGINE !== 'etcd') return trySoon(clock, takeover, () => openStore(options));
+  await trySoon(clock, takeover, () => refuseTaken(config.storageAddress));
+  return trySoon(
+    clock,
+    waitForEtcd,
+    () => openStore(options),
+    (error) => logger.warn({ reason: error.message, withinMs: waitForEtcd.withinMs }, 'storage waits for etcd'),
+  );
+}
+
+interface Patience {
+  readonly withinMs: number;
+  readonly pauseMs: number;
+}
+
+/** Tries again while it is UNAVAILABLE, for so long. */
+async function trySoon<T>(
+  clock: Clock,
+  { withinMs, pauseMs }: Patience,
+  action: () => Promise<T>,
+  onFirst: (error: AppError) => void = () => undefined,
+): Promise<T> {
+  const startMs = clock.monotonicMs();
   for (let tries = 1; ; tries += 1) {
     try {
-      return await openStore(options);
-    } catch (error) {
-      const { code, message } = toAppError(error);
-      if (code !== 'UNAVAILABLE' || clock.monotonicMs() - startMs > withinMs) throw error;
-      if (isOfEtcd && tries === 1) logger.warn({ reason: message, withinMs }, 'storage waits for etcd');
+      return await action();
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (error.code !== 'UNAVAILABLE' || clock.monotonicMs() - startMs > withinMs) throw thrown;
+      if (tries === 1) onFirst(error);
       await clock.sleep(pauseMs);
     }
   }

@@ -36,7 +36,7 @@ export async function showPresence(directory: string, ids: Ids): Promise<Presenc
     for (const other of readdirSync(directory)) {
       const pid = other === name ? undefined : fileName.exec(other)?.[1];
       if (pid === undefined) continue;
-      if (await answers(join(directory, other))) throw dataInUse(directory, `process ${pid}`);
+      if (await answers({ path: join(directory, other) })) throw dataInUse(directory, `process ${pid}`);
       rmSync(join(directory, other), { force: true });
     }
     // Whoever found us before we listened has taken us for dead.
