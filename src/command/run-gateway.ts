@@ -45,6 +45,7 @@ import type { StoreObserver } from '../store/traced-store';
 import { makeEmbeddings } from './embeddings';
 import { indexingReader } from './index-progress';
 import { secretSource } from './server-secret';
+import { askedOnce } from './status-reader';
 import { clockSkewReader } from './storage-clock';
 
 export interface RunGatewayOptions {
@@ -118,8 +119,9 @@ export async function runGateway(options: RunGatewayOptions): Promise<RunningGat
     tenancy.access.reset();
   });
   metrics.measureWatchLag(() => store.lagMs());
-  metrics.measureClockSkew(clockSkewReader(grpcStore, clock));
-  metrics.measureIndexing(indexingReader(grpcStore, clock));
+  const asked = askedOnce(grpcStore);
+  metrics.measureClockSkew(clockSkewReader(asked, clock));
+  metrics.measureIndexing(indexingReader(asked, clock));
   const embeddings = makeEmbeddings({ config, clock, ids, logger });
   lifecycle.onStop('embeddings', () => embeddings.close());
   const { provider } = embeddings;

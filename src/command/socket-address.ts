@@ -3,9 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-
-/** The longest path that every system takes in a socket's address. */
-const socketPathBytesMax = 103;
+import { socketPathBytesMax } from '../../storage/listen-address';
 
 /**
  * The address itself, unless the data directory lies so deep that a socket's path cannot name it: then a socket in a folder of the

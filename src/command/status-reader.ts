@@ -30,3 +30,11 @@ export function statusReader<T>(
     return known;
   };
 }
+
+/** Those who ask while an answer is on its way are given that one: all metrics are read at once, and storage is asked once. */
+export function askedOnce(store: Pick<Store, 'status'>): Pick<Store, 'status'> {
+  let asked: Promise<StoreStatus> | undefined;
+  return {
+    status: () => (asked ??= store.status().finally(() => (asked = undefined))),
+  };
+}

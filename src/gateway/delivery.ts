@@ -4,6 +4,7 @@
  * frame is that beginning and the shared bytes.
  */
 import type { Writable } from 'node:stream';
+import { placeIn } from './resumable';
 import type { Place, Standing } from './resumable';
 
 /** Up to so many bytes are copied behind their beginning, so that a frame is one buffer and one call of the system. */
@@ -58,8 +59,7 @@ export class Delivery {
 
   /** As a server-sent event. */
   get event(): Buffer {
-    const { json, place } = this;
-    this.#event ??= Buffer.from(nextEvent(json, typeof place === 'object' ? undefined : place), 'utf8');
+    this.#event ??= Buffer.from(nextEvent(this.json, placeIn(this.place)), 'utf8');
     return this.#event;
   }
 }

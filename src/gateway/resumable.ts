@@ -15,6 +15,11 @@ export type Place = string | number;
 /** Where a subscription stands: a place, or where the field has none that a caller could name, the object that it was given last. */
 export type Standing = Place | object;
 
+/** What a caller is shown of it; undefined: it is nothing that a caller could name. */
+export function placeIn(standing: Standing | undefined): Place | undefined {
+  return typeof standing === 'object' ? undefined : standing;
+}
+
 export interface Resumption {
   /** The argument that says after what a subscription begins. */
   readonly argument: string;

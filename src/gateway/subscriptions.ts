@@ -19,7 +19,7 @@ import type { ClientError, ErrorScene } from './errors';
 import type { Executor, Operation } from './executor';
 import type { Outlet } from './outlet';
 import { placeVariable } from './place-variable';
-import { Beginning, lastEventIdName } from './resumable';
+import { Beginning, lastEventIdName, placeIn } from './resumable';
 import type { Place, Resumption, Resumptions, Standing } from './resumable';
 import { resultJson } from './shown-result';
 
@@ -215,10 +215,10 @@ export class Subscriptions {
 
   /** Why a subscription ends that was meant to go on, with where that would be. */
   #shown(thrown: unknown, { place: given, beginning, request }: Opened): ClientError {
-    const place = given ?? beginning.place;
+    const place = placeIn(given) ?? beginning.place;
     const failure = toAppError(thrown instanceof GraphQLError ? (thrown.originalError ?? thrown) : thrown);
     // What is gone cannot be gone on with.
-    const isPlaceGone = place === undefined || typeof place === 'object' || failure.code === 'HISTORY_GONE';
+    const isPlaceGone = place === undefined || failure.code === 'HISTORY_GONE';
     const details = isPlaceGone ? failure.details : { resumeFrom: place, ...failure.details };
     return toClientError(new AppError(failure.code, failure.message, { cause: failure, details }), request.scene);
   }

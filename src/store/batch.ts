@@ -131,19 +131,15 @@ export async function runBatch(jobs: readonly Job[], dependencies: BatchDependen
   }
 }
 
-/** Most batches have none of either: these stay empty. */
-const nothing: Set<string> = new Set();
-const noRows: Map<string, Buffer> = new Map();
-
 class Batch {
   readonly #dependencies: BatchDependencies;
   readonly #keys = new Map<string, Buffer>();
   readonly #state = new Map<string, Entry | undefined>();
   /** Rows whose values nobody looks at: read without them, and then of no use to others. */
-  #bare: Set<string> = nothing;
+  readonly #bare = new Set<string>();
   /** Rows that are not checked, by the rows that are checked in their place. */
-  #covered: Map<string, Buffer> = noRows;
-  #covering: Set<string> = nothing;
+  readonly #covered = new Map<string, Buffer>();
+  readonly #covering = new Set<string>();
   /** When the covered rows were read. */
   #coveredAsOf: Revision = 0;
   #snapshot: Snapshot | undefined;
@@ -157,7 +153,6 @@ class Batch {
     this.#dependencies = dependencies;
     for (const { keys, fresh, bareKeys } of jobs) {
       for (const key of keys) this.#keys.set(key.toString('latin1'), key);
-      if (bareKeys.length > 0 && this.#bare === nothing) this.#bare = new Set();
       for (const key of bareKeys) this.#bare.add(key.toString('latin1'));
       for (const key of fresh) {
         const id = key.toString('latin1');
@@ -173,10 +168,6 @@ class Batch {
   }
 
   #cover({ by, rows }: Covered): void {
-    if (this.#covered === noRows) {
-      this.#covered = new Map();
-      this.#covering = new Set();
-    }
     this.#covering.add(by.toString('latin1'));
     for (const row of rows) {
       const id = row.toString('latin1');

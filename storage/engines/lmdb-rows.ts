@@ -5,9 +5,8 @@
 import type { Database } from 'lmdb';
 import { storeLimits } from '../../proto/limits';
 import type { Change, Entry, KeyRange, RangeResult, Revision } from '../../proto/store';
-import { families, reservedScope } from '../../src/core/keyspace';
-import { prefixEnd, readUint64, uint64 } from '../../src/core/tuple';
-import { decodeUsage, encodeUsage, noUsage, usageKey } from '../../src/core/usage';
+import { readUint64, uint64 } from '../../src/core/tuple';
+import { decodeUsage, encodeUsage, noUsage, usageKey, usageSpan } from '../../src/core/usage';
 import type { Usage } from '../../src/core/usage';
 import type { FoundRow } from '../collect-range';
 import { collectRange, isEmptyRange } from '../collect-range';
@@ -136,8 +135,7 @@ export class LmdbRows {
 
   /** Counts everything anew. Reads every row; inside a write transaction. */
   recount(revision: Revision): void {
-    const prefix = Buffer.concat([reservedScope, Buffer.of(families.tenantUsage.code)]);
-    for (const key of [...this.#rows.getKeys({ start: prefix, end: prefixEnd(prefix)! })]) this.#rows.removeSync(key);
+    for (const key of [...this.#rows.getKeys(usageSpan)]) this.#rows.removeSync(key);
     const sum = new UsageChanges();
     for (const { key, value: row } of this.#rows.getRange({})) sum.add(key, undefined, decodeHead(row).valueBytes);
     const book = new UsageBook(() => noUsage);

@@ -10,7 +10,8 @@ import { lostRevision, readTraces } from './traces';
 import type { Trace } from './traces';
 import { fail } from './write-queue';
 import type { WaitingTransaction } from './write-queue';
-import { noScope, pauseMs, unknownOutcome } from './writer-parts';
+import { noScope } from './plan';
+import { pauseMs, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
 /** Tries of one transaction whose checks hold and that meets something expired each time. */

@@ -1,9 +1,9 @@
 /**
  * What this process happens to know of rows: when the row at a revision expires, so that a check of that revision is judged without
- * reading it, and which due rows stand, so that a life that is made longer again and again files no more of them. Both are bounded, the
- * oldest forgotten first; what is not known is read. Rows go by their names (`plan.ts`).
+ * reading it, and which due rows stand, so that a life that is made longer again and again files no more of them. Both are bounded; what is not known is read. Rows go by their names (`plan.ts`).
  */
 import type { Entry } from '../../proto/store';
+import { BoundedMap } from '../../src/core/bounded-map';
 import { nameOf } from './plan';
 
 const rowsMax = 100_000;
@@ -16,8 +16,8 @@ interface Expiry {
 }
 
 export class KnownRows {
-  readonly #expiries = new Recent<Expiry>(rowsMax);
-  readonly #dues = new Recent<number>(rowsMax);
+  readonly #expiries = new BoundedMap<string, Expiry>({ entriesMax: rowsMax });
+  readonly #dues = new BoundedMap<string, number>({ entriesMax: rowsMax });
 
   /** A row that was read. */
   note({ key, revision, expiresAtMs }: Pick<Entry, 'key' | 'revision' | 'expiresAtMs'>): void {
@@ -26,13 +26,13 @@ export class KnownRows {
 
   /** A row that was read or written, by its name. */
   noteName(name: string, expiry: Expiry): void {
-    const before = this.#expiries.get(name);
+    const before = this.#expiries.peek(name);
     if (!before || before.revision <= expiry.revision) this.#expiries.set(name, expiry);
   }
 
   /** When the row at this revision expires (0: never); undefined where that is not known. */
   expiryOf(name: string, revision: number): number | undefined {
-    const known = this.#expiries.get(name);
+    const known = this.#expiries.peek(name);
     return known?.revision === revision ? known.expiresAtMs : undefined;
   }
 
@@ -42,29 +42,7 @@ export class KnownRows {
 
   /** Whether a due row surely stands that is early enough for this expiry. */
   hasDue(key: Buffer, expiresAtMs: number, nowMs: number): boolean {
-    const atMs = this.#dues.get(nameOf(key));
+    const atMs = this.#dues.peek(nameOf(key));
     return atMs !== undefined && atMs <= expiresAtMs && atMs > nowMs + dueMarginMs;
-  }
-}
-
-/** What was set last, at least half of `entriesMax` of it. */
-class Recent<Value> {
-  readonly #halfMax: number;
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
-
-  constructor(entriesMax: number) {
-    this.#halfMax = Math.ceil(entriesMax / 2);
-  }
-
-  get(name: string): Value | undefined {
-    return this.#young.get(name) ?? this.#old.get(name);
-  }
-
-  set(name: string, value: Value): void {
-    this.#young.set(name, value);
-    if (this.#young.size < this.#halfMax) return;
-    this.#old = this.#young;
-    this.#young = new Map();
   }
 }

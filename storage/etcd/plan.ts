@@ -38,10 +38,12 @@ export interface Plan {
   readonly dues: readonly { readonly key: Buffer; readonly atMs: number }[];
 }
 
-const noScope = Buffer.alloc(0);
+/** Of a transaction without one. */
+export const noScope = Buffer.alloc(0);
 const noMarks: NonNullable<Transaction['marks']> = [];
 const noDues: Plan['dues'] = [];
-const noneExpired: ReadonlyMap<string, number> = new Map();
+/** Of what has learnt of none. */
+export const noneExpired: ReadonlyMap<string, number> = new Map();
 
 export function nameOf(key: Buffer): string {
   return key.toString('latin1');

@@ -12,11 +12,11 @@ import type { Harmony } from './harmony';
 import { rowHead, toEntry } from './layout';
 import { isAbsent } from './messages';
 import type { Plan, PlanContext } from './plan';
-import { aloneForm, nameOf, planTransaction, readsOf } from './plan';
+import { aloneForm, nameOf, noScope, planTransaction, readsOf } from './plan';
 import { shapeOf } from './sections';
 import { lostRevision } from './traces';
 import type { Passage, Verdict, Waiting, WaitingTransaction, WriteQueue } from './write-queue';
-import { generationsAt, noScope, unknownOutcome } from './writer-parts';
+import { generationsAt, unknownOutcome } from './writer-parts';
 import type { Member, WriterOptions } from './writer-parts';
 
 /** What is on its way, of which the outcome is open. */

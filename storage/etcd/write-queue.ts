@@ -7,7 +7,7 @@ import { AppError } from '../../src/core/errors';
 import type { UsageChange } from '../usage';
 import { transactionBytes } from '../validate';
 import type { Footprint, Plan, RowNames } from './plan';
-import { Footprints, batchBytesMax, footprintOf, rowNamesOf } from './plan';
+import { Footprints, batchBytesMax, footprintOf, noneExpired, rowNamesOf } from './plan';
 import { Sections } from './sections';
 import type { Shape } from './sections';
 
@@ -67,7 +67,6 @@ export interface Passage {
   readonly calls: ReadonlySet<object>;
 }
 
-const noneExpired: ReadonlyMap<string, number> = new Map();
 /** What may wait; past it OVERLOADED. */
 const waitingMax = 65_536;
 const waitingBytesMax = 134_217_728;

@@ -70,8 +70,6 @@ export function attemptsOf(members: readonly Member[]): BatchAttempt[] {
 export const bucketMs = 30_000;
 /** Between two tries of what must be asked until it is answered. */
 export const pauseMs = 50;
-/** Of a transaction without one. */
-export const noScope = Buffer.alloc(0);
 /** Storage clocks of processes may be apart: around its beginning, a generation of marks may be entered early by another process. */
 const generationMarginMs = 1_000;
 

@@ -1,6 +1,7 @@
 /** What is shown and said of a storage machine's clock. */
 import { Writable } from 'node:stream';
 import { clockReporter, clockSkewReader } from '../../src/command/storage-clock';
+import { askedOnce } from '../../src/command/status-reader';
 import { ManualClock } from '../../src/core/clock';
 import { AppError } from '../../src/core/errors';
 import { Metrics, makeLogger } from '../../src/core/telemetry';
@@ -40,6 +41,16 @@ test('where storage refuses or is silent, what was known is shown, and metrics d
   const waiting = read();
   clock.advance(1_000);
   expect(await waiting).toBe(40);
+});
+
+test('metrics that are read at once ask storage once, and the next time again', async () => {
+  const base = await new TinyStore().status();
+  let asked = 0;
+  const store = askedOnce({ status: () => Promise.resolve({ ...base, clockSkewMs: (asked += 1) }) });
+  const clock = new ManualClock();
+  const [one, other] = [clockSkewReader(store, clock), clockSkewReader(store, clock)];
+  expect(await Promise.all([one(), other()])).toEqual([1, 1]);
+  expect(await one()).toBe(2);
 });
 
 test('the log says how far, louder the further', () => {

@@ -4,17 +4,15 @@
  */
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import type { FencedWrite, Reign } from '../history/reigns';
+import type { Reign } from '../history/reigns';
 import { reignFaults } from '../history/reigns';
+import { fencedWrites } from './fenced-writes';
 import type { Part, PartContext, Worker } from './part';
 
 const leaseMs = 400;
 const campaign = `subscription ($candidate: String!) {
   campaign(election: "seat", candidateId: $candidate, leaseMs: ${leaseMs}) {
     isLeader leadership { fencingToken acquiredAt leaseExpiresAt } } }`;
-const put = `mutation ($token: SafeInt!, $text: String!) {
-  kvPut(input: { key: "acts", value: { text: $text }, fence: { election: "seat", token: $token } }) {
-    __typename ... on Fenced { currentToken } } }`;
 
 interface Word {
   readonly campaign: {
@@ -32,20 +30,11 @@ type OpenReign = { -readonly [Member in keyof Reign]: Reign[Member] };
 /** One that does not lead in this time gives up, for now. */
 const patienceMs = 500;
 
-export function makeCampaigns({ caller, count, clock, machines, tenantId }: PartContext): Part {
+export function makeCampaigns(context: PartContext): Part {
+  const { count, clock, machines, tenantId } = context;
   const reigns: OpenReign[] = [];
-  const writes: FencedWrite[] = [];
+  const { write, writes } = fencedWrites(context, { key: 'acts', election: 'seat' });
   const wrong: string[] = [];
-
-  const write = async (worker: Worker, token: number): Promise<void> => {
-    const calledAt = count();
-    const outcome = await caller.once(worker.below(machines.length), put, { token, text: worker.fresh() });
-    if (outcome.kind !== 'answered') return;
-    const answer = outcome.data['kvPut'] as { readonly __typename: string; readonly currentToken?: number };
-    const { currentToken } = answer;
-    const isTaken = answer.__typename === 'KvPutSuccess';
-    writes.push({ token, isTaken, calledAt, answeredAt: count(), ...(currentToken !== undefined && { currentToken }) });
-  };
 
   /** Resolves when it has led for so many words, has lost its patience, or is cut off. Gives the tokens of its reigns. */
   const stand = async (worker: Worker, wordsMax: number): Promise<readonly number[]> => {

@@ -1,6 +1,7 @@
 /** Candidates that stand, write under the token of their reign, renew, resign or let it lapse, and write on with the old one. */
-import type { FencedWrite, Reign } from '../history/reigns';
+import type { Reign } from '../history/reigns';
 import { reignFaults } from '../history/reigns';
+import { fencedWrites } from './fenced-writes';
 import type { Part, PartContext, Worker } from './part';
 
 const reignFields = 'fencingToken acquiredAt leaseExpiresAt';
@@ -10,9 +11,6 @@ const campaign = `mutation ($candidate: String!, $key: String!) {
 const renew = `mutation ($input: RenewLeadershipInput!) {
   renewLeadership(input: $input) { __typename ... on Leadership { ${reignFields} } } }`;
 const resign = 'mutation ($input: ResignLeadershipInput!) { resignLeadership(input: $input) }';
-const put = `mutation ($token: SafeInt!, $text: String!) {
-  kvPut(input: { key: "minutes", value: { text: $text }, fence: { election: "chair", token: $token } }) {
-    __typename ... on Fenced { currentToken } } }`;
 
 interface Leadership {
   readonly __typename: string;
@@ -24,19 +22,10 @@ interface Leadership {
 /** Between two tries of a candidate. */
 const pauseMs = 30;
 
-export function makeElections({ caller, count, clock, machines }: PartContext): Part {
+export function makeElections(context: PartContext): Part {
+  const { caller, clock, machines } = context;
   const reigns: { -readonly [Member in keyof Reign]: Reign[Member] }[] = [];
-  const writes: FencedWrite[] = [];
-
-  const write = async (worker: Worker, token: number): Promise<void> => {
-    const calledAt = count();
-    const outcome = await caller.once(worker.below(machines.length), put, { token, text: worker.fresh() });
-    if (outcome.kind !== 'answered') return;
-    const answer = outcome.data['kvPut'] as { readonly __typename: string; readonly currentToken?: number };
-    const { currentToken } = answer;
-    const isTaken = answer.__typename === 'KvPutSuccess';
-    writes.push({ token, isTaken, calledAt, answeredAt: count(), ...(currentToken !== undefined && { currentToken }) });
-  };
+  const { write, writes } = fencedWrites(context, { key: 'minutes', election: 'chair' });
 
   const reignOn = async (worker: Worker, reign: (typeof reigns)[number]): Promise<void> => {
     const input = { election: 'chair', candidateId: reign.candidateId, fencingToken: reign.token };
