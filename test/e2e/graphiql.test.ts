@@ -43,12 +43,13 @@ describe('GraphiQL', () => {
     await removeDirectory?.();
   });
 
-  /** Puts the document into a tab of its own. */
-  async function openTab(query: string): Promise<void> {
+  /** Puts the operation into a tab of its own, which has its name as soon as GraphiQL has read it: until then it runs nothing. */
+  async function openTab(name: string, query: string): Promise<void> {
     await page.click('button[aria-label="New tab"]');
     await page.click('.graphiql-query-editor .view-lines');
     await page.keyboard.press('Control+A');
     await page.keyboard.insertText(query);
+    await page.locator('[role=tab]', { hasText: name }).waitFor({ state: 'attached' });
   }
 
   const answerLine = (text: string): Locator => page.locator('.graphiql-response .view-line', { hasText: text });
@@ -82,7 +83,8 @@ describe('GraphiQL', () => {
     'runs a mutation and shows its answer',
     async () => {
       await openTab(
-        'mutation { incrementCounter(input: {name: "browser", by: 41}) { ... on IncrementCounterSuccess { value } } }',
+        'Counts',
+        'mutation Counts { incrementCounter(input: {name: "browser", by: 41}) { ... on IncrementCounterSuccess { value } } }',
       );
       await page.click('button[aria-label^="Execute query"]');
       await answerLine('"value": 41').waitFor();
@@ -94,7 +96,7 @@ describe('GraphiQL', () => {
   it(
     'shows a subscription change while it is open',
     async () => {
-      await openTab('subscription { counterChanged(name: "browser") { value } }');
+      await openTab('Watches', 'subscription Watches { counterChanged(name: "browser") { value } }');
       await page.click('button[aria-label^="Execute query"]');
       await answerLine('"value": 41').waitFor();
       await program.query('mutation { incrementCounter(input: {name: "browser"}) { __typename } }');
