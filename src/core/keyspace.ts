@@ -143,7 +143,8 @@ export const families = {
   eventId: {
     code: 0x84,
     history: 'none',
-    holds: "The version of the event with an id: the family byte, the stream's id escaped, the event's id, raw.",
+    holds:
+      "The version of the event with an id that a caller gave it: the family byte, the stream's id escaped, the event's id, raw.",
   },
   eventSnapshot: {
     code: 0x85,

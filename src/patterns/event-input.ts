@@ -44,8 +44,9 @@ export interface EventFilter {
   readonly streamPrefix: string;
 }
 
-/** An event to append; `isNamed`: its id is the caller's. */
+/** An event to append. */
 export interface ParsedEvent extends EventContent {
+  /** Whether the id is the caller's; else it is a random UUID, from which one is made as soon as the event has a version. */
   readonly isNamed: boolean;
 }
 
@@ -60,15 +61,15 @@ export function requireVersionNumber(field: string, version: number): void {
   requireInteger(field, version, { min: 0, max: integerMax });
 }
 
-/** The events as they are stored. `makeId`: for those without an id. */
-export function requireAppend(input: AppendEvents, makeId: () => string): ParsedEvent[] {
+/** The events as they are stored. `makeUuid`: for those without an id. */
+export function requireAppend(input: AppendEvents, makeUuid: () => string): ParsedEvent[] {
   const { streamId, events, expectedVersion } = input;
   requireStreamId('input.streamId', streamId);
   if (expectedVersion !== undefined) requireVersionNumber('input.expectedVersion', expectedVersion);
   requireCount('input.events', events, { min: 1, max: limits.appendEventsMax });
   let bytes = 0;
   const parsed = events.map((event, index) => {
-    const one = requireEvent(`input.events[${index}]`, event, makeId);
+    const one = requireEvent(`input.events[${index}]`, event, makeUuid);
     bytes += [one.eventId, one.type, one.data, one.metadata].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     return one;
   });
@@ -79,13 +80,13 @@ export function requireAppend(input: AppendEvents, makeId: () => string): Parsed
   return parsed;
 }
 
-function requireEvent(field: string, { eventId, type, data, metadata }: NewEvent, makeId: () => string): ParsedEvent {
+function requireEvent(field: string, { eventId, type, data, metadata }: NewEvent, makeUuid: () => string): ParsedEvent {
   if (eventId !== undefined) requireText(`${field}.eventId`, eventId, { bytesMax: limits.nameBytesMax });
   requireText(`${field}.type`, type, { bytesMax: limits.nameBytesMax });
   const rule = { bytesMax: limits.appendBytesMax, depthMax: limits.jsonDepthMax };
   refuseNothing(`${field}.data`, data);
   return {
-    eventId: eventId ?? makeId(),
+    eventId: eventId ?? makeUuid(),
     type,
     data: requireJson(`${field}.data`, data, rule),
     metadata: requireJson(`${field}.metadata`, metadata ?? {}, rule),

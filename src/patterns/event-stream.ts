@@ -2,11 +2,11 @@
  * An event store: streams of events, each with its versions 1, 2, 3 … without a gap, and one order of all events of the tenant.
  *
  * Promises: an append is all of its events, side by side, or none; what was acknowledged is never lost, overwritten or moved; ids are unique
- * in a stream; a reader that has seen a position never later finds an event before it. Stores a row an event, a row for its id, a
- * row an append for the order of all, and two records that every append checks and writes: the stream's head, which guards
- * all that is kept of the stream, and the tail of the tenant, which counts positions. Costs one commit an append, shared by all
- * appends of the tenant that wait on this gateway, and a read before where head or tail are not known, or where more than
- * `checkedIdsMax` ids are given; an append of another gateway in between is a conflict on the tail, and costs one commit more.
+ * in a stream; a reader that has seen a position never later finds an event before it. Stores a row an event, a row for its id where
+ * the caller gave it one (`event-id.ts`), a row an append for the order of all, and two records that every append checks and writes:
+ * the stream's head, which guards all that is kept of the stream, and the tail of the tenant, which counts positions. Costs one commit
+ * an append, shared by all appends of the tenant that wait on this gateway, and a read before where head or tail are not known, or where
+ * more than `checkedIdsMax` ids are given, or ids that were made here; an append of another gateway in between is a conflict on the tail, and costs one commit more.
  * Deleting a stream is one put, whatever its size; its rows are removed afterwards. Fails with INVALID_ARGUMENT,
  * IDEMPOTENCY_KEY_REUSED, CONTENTION and the store's own failures.
  */
@@ -19,6 +19,7 @@ import { judgeFence, requireFenceKey } from '../store/fence';
 import type { Fence, Fenced } from '../store/fence';
 import { rememberAsJson } from '../store/remember';
 import type { Transact, View } from '../store/transact';
+import { makeEventId, versionOfMadeId } from './event-id';
 import { decideAppend, decideDelete, decideSnapshot } from './event-decisions';
 import type { AppendVerdict } from './event-decisions';
 import { EventFollowers } from './event-followers';
@@ -55,6 +56,7 @@ import {
   encodeSnapshot,
   encodeTail,
   noStream,
+  toEvent,
   toSnapshot,
 } from './event-record';
 import type { Event, Snapshot, StreamHead } from './event-record';
@@ -190,13 +192,15 @@ export class Events {
     const { streamId, fence, expectedVersion = 0 } = input;
     const fenceKey = fence && requireFenceKey(fence);
     const headKey = keyspace.eventStream(streamId);
-    const named = events.filter(({ isNamed }) => isNamed).map(({ eventId }) => keyspace.eventId(streamId, eventId));
-    const areChecked = named.length <= checkedIdsMax;
+    const ids = events.filter(({ isNamed }) => isNamed).map(({ eventId }) => eventId);
+    const idRows = ids.map((id) => keyspace.eventId(streamId, id));
+    const areChecked = idRows.length <= checkedIdsMax;
+    const covered = [...(areChecked ? [] : idRows), ...madeEventKeys(streamId, ids)];
     const { outcome, isReplay } = await this.#transact.run<AppendVerdict>({
       records: [keyspace.eventTail(), headKey],
       ...(fenceKey && { guards: [fenceKey] }),
-      fresh: areChecked ? named : [],
-      covered: areChecked ? undefined : { by: headKey, rows: named },
+      fresh: areChecked ? idRows : [],
+      covered: covered.length === 0 ? undefined : { by: headKey, rows: covered },
       decide: (view) => {
         const fenced = fence && judgeFence(fence, view.get(fenceKey!));
         return appendTo(view, { input, events, fenced });
@@ -293,15 +297,32 @@ function appendTo(view: View, { input, events, fenced }: AppendParts): AppendVer
   const head = headIn(view, streamId) ?? noStream;
   const tail = decodeTail(view.get(keyspace.eventTail())?.value);
   const standing = events.map(({ eventId, isNamed }) => {
-    // An id that was made here is nobody else's.
-    const row = isNamed ? view.get(keyspace.eventId(streamId, eventId)) : undefined;
-    const version = row && decodeIdRow(row.value);
-    return version !== undefined && version > head.deletedThrough ? version : undefined;
+    // An id that is still to be made is nobody else's.
+    if (!isNamed) return undefined;
+    return versionsOf(view, streamId, eventId).find((version) => version > head.deletedThrough);
   });
   const rules = { ids: events.map(({ eventId }) => eventId), expectedVersion, fenced };
   const verdict = decideAppend({ head, tail, standing }, rules, view.nowMs);
   if (verdict.kind === 'appended') putAppend(view, streamId, { events, outcome: verdict });
   return verdict;
+}
+
+/** Where the events stand that have these ids, if any has: those of them that were made here. */
+function madeEventKeys(streamId: string, ids: readonly string[]): Buffer[] {
+  const versions = ids.map(versionOfMadeId).filter((version) => version !== undefined);
+  return versions.map((version) => keyspace.event(streamId, version));
+}
+
+/** Versions of the events with this id: at most one in each life of the stream, of which rows may still be there. */
+function versionsOf(view: View, streamId: string, eventId: string): number[] {
+  const idRow = view.get(keyspace.eventId(streamId, eventId));
+  const versions = idRow ? [decodeIdRow(idRow.value)] : [];
+  for (const key of madeEventKeys(streamId, [eventId])) {
+    const row = view.get(key);
+    const event = row && toEvent(streamId, { key, value: row.value });
+    if (event?.eventId === eventId) versions.push(event.version);
+  }
+  return versions;
 }
 
 type AppendedVerdict = Extract<AppendVerdict, { kind: 'appended' }>;
@@ -318,6 +339,7 @@ function putAppend(view: View, streamId: string, { events, outcome }: Append): v
     const value = encodeEvent(stored);
     bytes += value.length;
     view.putSideRow(keyspace.event(streamId, version), value, { history: families.event.history });
+    if (!event.isNamed) continue;
     const idKey = keyspace.eventId(streamId, event.eventId);
     view.putSideRow(idKey, encodeIdRow(version), { history: families.eventId.history });
   }
@@ -334,16 +356,17 @@ function eventAt(
   streamId: string,
   { event, index, events, outcome }: Append & { readonly event: ParsedEvent; readonly index: number },
 ): Event {
-  const { eventId, type, data, metadata } = event;
-  const { version, position, atMs } = outcome;
+  const { isNamed, type, data, metadata } = event;
+  const { position, atMs } = outcome;
+  const version = outcome.version + index;
   const followers = events.length - 1 - index;
   return {
     streamId,
-    version: version + index,
+    version,
     position: position + index,
     atMs,
     followers,
-    eventId,
+    eventId: isNamed ? event.eventId : makeEventId(version, event.eventId),
     type,
     data,
     metadata,

@@ -1,8 +1,10 @@
 /** The event store over a store in memory, one and several gateways. */
 import { limits } from '../../proto/limits';
 import type { AppendOutcome, Event } from '../../src/patterns/event-stream';
+import { makeEventId, versionOfMadeId } from '../../src/patterns/event-id';
 import type { NewEvent } from '../../src/patterns/event-input';
 import { positionCursor, versionCursor } from '../../src/patterns/event-pages';
+import { makeSeededIds } from '../../src/core/ids';
 import { families } from '../../src/core/keyspace';
 import { AppError } from '../../src/core/errors';
 import { TenancyWorld } from './support/tenancy-world';
@@ -183,10 +185,48 @@ describe('appending', () => {
     expect(await allOf('s')).toHaveLength(4);
   });
 
-  it('finds an id that was made for an event', async () => {
+  it('finds an id that was made for an event, where no row leads from it, among few ids and many, and sees a replay', async () => {
+    await append('s', [event(), event('a'), event()]);
+    expect(await rowsOf('eventId')).toBe(1);
+    const [first, , third] = idsOf(await allOf('s')) as [string, string, string];
+    expect([versionOfMadeId(first), versionOfMadeId(third)]).toEqual([1, 3]);
+    const many = Array.from({ length: 97 }, (_, index) => `m${index}`);
+    for (const more of [['x'], many]) {
+      expect(await append('s', named(...more, third, first))).toMatchObject({ kind: 'duplicate', versions: [1, 3] });
+    }
+    expect(await append('s', named(first, 'a', third))).toMatchObject({ version: 1, written: undefined });
+    expect(await allOf('s')).toHaveLength(3);
+  });
+
+  it('is found while the append that makes it is on its way, through the same gateway or another', async () => {
+    for (const near of [gateway, world.gateway()]) {
+      // The version that comes next, in an id that is not yet anybody's.
+      const next = makeEventId((await allOf('s')).length + 1, makeSeededIds(7).uuid());
+      const outcomes = await world.until(
+        Promise.all([append('s', [event()]), append('s', named(next), {}, near), append('s', named(next), {}, near)]),
+      );
+      const versions = outcomes.map((outcome) => (outcome as Extract<AppendOutcome, { kind: 'appended' }>).version);
+      expect(versions[1]).toBe(versions[2]);
+      expect(versions[0]).not.toBe(versions[1]);
+    }
+    expect(await allOf('s')).toHaveLength(4);
+  });
+
+  it('is found where it was made for an event of an earlier life, and is given again', async () => {
     await append('s', [event()]);
     const [{ eventId }] = (await allOf('s')) as [Event];
-    expect(await append('s', named(eventId, 'x'))).toMatchObject({ kind: 'duplicate', versions: [1] });
+    // No sweep gets through: the event of the earlier life is still there.
+    gateway.store.beforeCommit = ([transaction]) => {
+      if (transaction!.writes.every(({ kind }) => kind === 'delete')) throw new AppError('UNAVAILABLE', 'away');
+    };
+    await gateway.events.delete({ streamId: 's' });
+    expect(await append('s', named(eventId))).toMatchObject({
+      kind: 'appended',
+      version: 2,
+      written: expect.anything(),
+    });
+    expect(await append('s', named(eventId))).toMatchObject({ kind: 'appended', version: 2, written: undefined });
+    expect(await append('s', named('x', eventId))).toMatchObject({ kind: 'duplicate', versions: [2] });
   });
 
   it('is one where it is sent twice at the same time, through one gateway or two, with few ids or many', async () => {

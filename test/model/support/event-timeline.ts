@@ -5,6 +5,7 @@
 import type { Entry } from '../../../proto/store';
 import { families, keyspace } from '../../../src/core/keyspace';
 import { readEscaped } from '../../../src/core/tuple';
+import { versionOfMadeId } from '../../../src/patterns/event-id';
 import { decodeHead, decodeIdRow, decodeTail, toEvent, toPlace } from '../../../src/patterns/event-record';
 import type { Event, Place, StreamHead } from '../../../src/patterns/event-record';
 import type { Simulation } from './simulation';
@@ -20,6 +21,11 @@ export interface Known {
 function readStream(key: Buffer): { streamId: string; rest: Buffer } {
   const { part, next } = readEscaped(key, 1);
   return { streamId: part.toString(), rest: key.subarray(next) };
+}
+
+/** The version that an id leads to: by its row, or, where it was made for the event, by itself. */
+function leadsTo(ids: ReadonlyMap<string, number>, { streamId, eventId }: Event): number | undefined {
+  return ids.get(`${streamId} ${eventId}`) ?? versionOfMadeId(eventId);
 }
 
 type Heads = ReadonlyMap<string, StreamHead>;
@@ -104,7 +110,7 @@ export class EventTimeline {
         else {
           if (taken.has(event.eventId)) faults.push(`an id of ${streamId} is there twice`);
           taken.add(event.eventId);
-          if (ids.get(`${streamId} ${event.eventId}`) !== version)
+          if (leadsTo(ids, event) !== version)
             faults.push(`the id of version ${place(streamId, version)} leads elsewhere`);
           if (placed.get(event.position) !== `${place(streamId, version)} ${event.type}`)
             faults.push(`version ${place(streamId, version)} is not at its position`);

@@ -1,0 +1,26 @@
+/**
+ * Ids of events that callers leave to us. Such an id says which version its event has, so that the event itself is all that has to be
+ * looked at to know whether the id is taken: no row leads from the id to the event, as one does for an id that a caller chose.
+ *
+ * A UUID of version 8 (RFC 9562, 5.8), laid out as version 7 is: the event's version in the 48 bits where a time stands there, then 74
+ * random bits, so that ids of different streams do not meet either.
+ */
+import { assertInvariant } from '../core/errors';
+
+/** 2^48: a hundred thousand events a second make so many in 89 years. */
+const versionsEnd = 281_474_976_710_656;
+const pattern = /^([0-9a-f]{8})-([0-9a-f]{4})-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** `uuid`: a random one of version 4, whose random bits the id takes over. */
+export function makeEventId(version: number, uuid: string): string {
+  assertInvariant(version < versionsEnd, 'versions of a stream below 2^48');
+  const digits = version.toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-8${uuid.slice(15)}`;
+}
+
+/** The version that an event must have for the id to be one that was made for it; undefined: the id was not made here. */
+export function versionOfMadeId(eventId: string): number | undefined {
+  const match = pattern.exec(eventId);
+  const version = match ? Number.parseInt(match[1]! + match[2]!, 16) : 0;
+  return version === 0 ? undefined : version;
+}
