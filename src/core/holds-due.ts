@@ -4,15 +4,15 @@
  * `src/store/scoped-store.ts` stores it in the reserved scope, with the tenant's scope behind the time. A backup of one
  * tenant has no part of the reserved scope: an import makes the rows again out of the items.
  */
-import { decodeRecord } from './codec';
 import { families, reservedScope, tenantScopeLength } from './keyspace';
 import { readEscaped, readUint64, uint64 } from './tuple';
+import { readVarint } from './varint';
 
 const { code } = families.holdsDue;
 const timeEnd = 1 + 8;
 
 /** Of the records of inventory items. */
-export const itemFormat = 1;
+export const itemFormat = 2;
 
 /** All that such a row holds, beside its key. */
 export const holdsDueValue: Buffer = Buffer.of(1);
@@ -63,10 +63,12 @@ export function holdsDueOfItem(storedKey: Buffer, value: Buffer): Buffer | undef
   return storedHoldsDue(storedKey.subarray(0, at), key);
 }
 
+/** An item's record begins with its format, then when it is due; 0: it is not. */
 function dueAtMsOf(item: Buffer): number | undefined {
+  if (item[0] !== itemFormat) return undefined;
   try {
-    const { dueAtMs } = decodeRecord<{ readonly dueAtMs?: unknown }>(itemFormat, item);
-    return Number.isSafeInteger(dueAtMs) && (dueAtMs as number) >= 0 ? (dueAtMs as number) : undefined;
+    const dueAtMs = readVarint({ bytes: item, next: 1 });
+    return dueAtMs > 0 && Number.isSafeInteger(dueAtMs) ? dueAtMs : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 /** Chance and identity, passed in: outside this file nobody calls Math.random or the crypto generators. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Hash, Hmac } from 'node:crypto';
+import { assertInvariant } from './errors';
 
 export interface Ids {
   /** A random (version 4) UUID. */
@@ -35,6 +36,16 @@ export function makeSeededIds(seed: number): Ids {
     return raw.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   };
   return { uuid, bytes, fraction };
+}
+
+/**
+ * A UUID of version 7 or 8 (RFC 9562): `stamp`, a whole number below 2^48, then 74 random bits, those of `uuid`, which is of version 4.
+ * Such ids are in the order of their stamps.
+ */
+export function stampUuid(stamp: number, version: 7 | 8, uuid: string): string {
+  assertInvariant(stamp < 2 ** 48, 'a stamp of 48 bits');
+  const digits = stamp.toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-${version}${uuid.slice(15)}`;
 }
 
 /** SHA-256 of the parts, each preceded by its length, so that no two lists of parts meet. 32 bytes. */

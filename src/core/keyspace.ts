@@ -59,13 +59,15 @@ export const families = {
   hold: {
     code: 0x41,
     history: 'none',
-    holds: "A reservation's hold on one sku: the family byte, the sku escaped, the expiry in 8 bytes, the id, raw.",
+    holds:
+      "A reservation's hold on one sku that does not stand in its item: the family byte, the sku escaped, the expiry in 8 bytes, the id, raw.",
   },
   reservation: { code: 0x42, history: 'none', holds: 'A reservation: the family byte, then its id, raw.' },
   stockMovement: {
     code: 0x43,
     history: 'none',
-    holds: 'A movement of stock: the family byte, the sku escaped, 2^53-1 less its number within the sku, in 8 bytes.',
+    holds:
+      'Some movements of stock that came one after the other: the family byte, the sku escaped, 2^53-1 less the number of the last of them within the sku, in 8 bytes.',
   },
   taste: {
     code: 0x90,
@@ -420,14 +422,14 @@ export function readHoldKey(key: Buffer): { expiresAtMs: number; reservationId: 
   return { expiresAtMs: readUint64(key, next), reservationId: key.toString('utf8', next + 8) };
 }
 
-/** All movements of a sku, or those recorded before the one with this number; the newest first. */
+/** Rows of movements of a sku: all, or those whose last movement has a number below this one; the newest first. */
 export function stockMovementsRange(sku: string, beforeNumber?: number): { start: Buffer; end: Buffer } {
   const prefix = familyKey('stockMovement', escaped(sku));
   const start = beforeNumber === undefined ? prefix : keyAfter(keyspace.stockMovement(sku, beforeNumber));
   return { start, end: prefixEnd(prefix) ?? keyAfter(prefix) };
 }
 
-/** The number that the key of a movement holds. */
+/** The number of the last movement of a row. */
 export function readStockMovementKey(key: Buffer): number {
   return Number.MAX_SAFE_INTEGER - readUint64(key, key.length - 8);
 }

@@ -29,9 +29,16 @@ export function billedScopeLength(key: Buffer): number {
   return length > 0 && length < key.length && billedFamilies.has(key[length]!) ? length : 0;
 }
 
+/**
+ * What the record of an inventory item comes to, whatever stands in it: holds and movements that we keep there come and go, and
+ * no reservation is to fail, in a tenant that is full, for the room that its end takes.
+ */
+const itemBytes = 100;
+
 /** What one billed row comes to. */
 export function billedBytes(key: Buffer, scopeLength: number, valueBytes: number): number {
-  return key.length - scopeLength - 1 + valueBytes;
+  const isItem = key[scopeLength] === families.inventoryItem.code;
+  return key.length - scopeLength - 1 + (isItem ? itemBytes : valueBytes);
 }
 
 const usagePrefix = Buffer.concat([reservedScope, Buffer.of(families.tenantUsage.code)]);

@@ -1,4 +1,7 @@
-/** Whole numbers below 2^53 in as few bytes as they need: 7 bits a byte, the least first, the top bit on all but the last (LEB128). */
+/**
+ * Whole numbers below 2^53 in as few bytes as they need: 7 bits a byte, the least first, the top bit on all but the last (LEB128);
+ * and texts behind their lengths, which are written so.
+ */
 import { assertInvariant } from './errors';
 
 /** The longest one. */
@@ -37,4 +40,24 @@ export function readVarint(reading: Reading): number {
     value += (byte % 128) * factor;
     if (byte < 128) return value;
   }
+}
+
+/** Writes a text at `offset`; the offset behind it. Needs room for its length and three bytes a UTF-16 unit. */
+export function writeText(bytes: Buffer, offset: number, text: string): number {
+  // Mostly short: then its length, known when it is written, is the one byte before it.
+  const length = bytes.write(text, offset + 1);
+  if (length < 128) {
+    bytes[offset] = length;
+    return offset + 1 + length;
+  }
+  const at = writeVarint(bytes, offset, length);
+  return at + bytes.write(text, at);
+}
+
+export function readText(reading: Reading): string {
+  const end = readVarint(reading) + reading.next;
+  assertInvariant(end <= reading.bytes.length, 'a text that is whole');
+  const text = reading.bytes.toString('utf8', reading.next, end);
+  reading.next = end;
+  return text;
 }

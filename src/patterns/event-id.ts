@@ -5,17 +5,13 @@
  * A UUID of version 8 (RFC 9562, 5.8), laid out as version 7 is: the event's version in the 48 bits where a time stands there, then 74
  * random bits, so that ids of different streams do not meet either.
  */
-import { assertInvariant } from '../core/errors';
+import { stampUuid } from '../core/ids';
 
-/** 2^48: a hundred thousand events a second make so many in 89 years. */
-const versionsEnd = 281_474_976_710_656;
 const pattern = /^([0-9a-f]{8})-([0-9a-f]{4})-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** `uuid`: a random one of version 4, whose random bits the id takes over. */
+/** `version`: below 2^48, which a hundred thousand events a second reach in 89 years. `uuid`: a random one. */
 export function makeEventId(version: number, uuid: string): string {
-  assertInvariant(version < versionsEnd, 'versions of a stream below 2^48');
-  const digits = version.toString(16).padStart(12, '0');
-  return `${digits.slice(0, 8)}-${digits.slice(8)}-8${uuid.slice(15)}`;
+  return stampUuid(version, 8, uuid);
 }
 
 /** The version that an event must have for the id to be one that was made for it; undefined: the id was not made here. */

@@ -7,7 +7,7 @@ import { decodeRecord, encodeRecord } from '../core/codec';
 import { AppError, assertInvariant } from '../core/errors';
 import { keyspace, readEventKey, readEventPlaceKey } from '../core/keyspace';
 import { readUint64, uint64 } from '../core/tuple';
-import { readVarint, varintBytes, varintOf, writeVarint } from '../core/varint';
+import { readText, readVarint, varintBytes, varintOf, writeVarint } from '../core/varint';
 import type { Reading } from '../core/varint';
 
 /** A stream's head: small, whatever the number of its events. */
@@ -184,14 +184,6 @@ export function streamIdOf(headKey: Buffer): string {
 function sized(text: string): Buffer[] {
   const bytes = Buffer.from(text, 'utf8');
   return [varintOf(bytes.length), bytes];
-}
-
-function readText(reading: Reading): string {
-  const end = readVarint(reading) + reading.next;
-  assertInvariant(end <= reading.bytes.length, 'a text that is whole');
-  const text = reading.bytes.toString('utf8', reading.next, end);
-  reading.next = end;
-  return text;
 }
 
 function readingOf(value: Buffer): Reading {

@@ -1,13 +1,16 @@
 /**
- * The rules of the inventory, pure: a state and a command at a time give an outcome and the records to write.
+ * The rules of the inventory, pure: a state and a command at a time give an outcome and the records to write, what moved the
+ * stock among them.
  *
- * An item counts a hold as reserved until it is *folded*: then the sum of all holds that have ended is taken off `reserved`
- * and `expiredThroughMs` moves past them, in one put. `nextExpiryMs` says from when on there may be something to fold; before
- * it the record alone is exact. Where an outcome needs the exact state and the record is not, the decision says 'dueUnknown'.
+ * Holds that stand in an item end with every decision on it. Those with rows count as reserved until they are *folded*: then the
+ * sum of all that have ended is taken off `reservedInRows` and `expiredThroughMs` moves past them, in one put. `nextExpiryMs` says from
+ * when on there may be something to fold; before it the record alone is exact. Where an outcome needs the exact state and the
+ * record is not, the decision says 'dueUnknown'.
  */
 import { limits } from '../../proto/limits';
 import { assertInvariant, invalidArgument } from '../core/errors';
-import type { ItemRecord, Line, ReservationRecord } from './inventory-records';
+import { endHolds, holdIn, reservedOf, withMovement } from './inventory-item';
+import type { ItemHold, ItemRecord, Line, ReservationRecord } from './inventory-records';
 
 /** What was read of a sku's holds that have ended and are not folded, with the state of the item that it belongs to. */
 export interface DueHolds {
@@ -18,7 +21,7 @@ export interface DueHolds {
   /** The item's `updatedAtMs`: no later decision makes or ends a hold up to here, so that this sum stays true. */
   readonly closedMs: number;
   readonly closedQuantity: number;
-  /** The storage clock when it was read: this sum is true for the item at that revision alone. */
+  /** When it was read: this sum is true for the item at that revision alone. */
   readonly throughMs: number;
   readonly quantity: number;
   /** The first hold behind `throughMs`. */
@@ -41,20 +44,33 @@ export type ReserveOutcome =
   | Insufficient
   | { readonly kind: 'notFound'; readonly lines: readonly number[] };
 
+/** What is shown of an item. */
+export interface ItemFigures {
+  readonly quantity: number;
+  readonly reserved: number;
+  readonly updatedAtMs: number;
+}
+
 export type AdjustOutcome =
-  { readonly kind: 'adjusted'; readonly item: ItemRecord } | Insufficient | { readonly kind: 'notFound' };
+  { readonly kind: 'adjusted'; readonly item: ItemFigures } | Insufficient | { readonly kind: 'notFound' };
 
 export type ReservationStatus = ReservationRecord['status'] | 'expired';
 
-/** Items and reservation as they are to be written. */
+/** The items of a reservation, one for each line, and the reservation. */
 export interface Settlement {
   readonly items: readonly ItemRecord[];
   readonly reservation: ReservationRecord;
 }
 
-const integerMax = Number.MAX_SAFE_INTEGER;
+/** A reservation as it was found. */
+export interface Found extends Settlement {
+  readonly id: string;
+}
 
-/** Whether holds that have ended may still count as reserved. */
+const integerMax = Number.MAX_SAFE_INTEGER;
+const noMovements = Buffer.alloc(0);
+
+/** Whether holds with rows that have ended may still count as reserved. */
 export function mayHaveDue({ nextExpiryMs }: ItemRecord, nowMs: number): boolean {
   return nextExpiryMs !== undefined && nextExpiryMs <= nowMs;
 }
@@ -74,15 +90,40 @@ export function foldDue(item: ItemRecord, revision: number, due: DueHolds | unde
 }
 
 function fold(item: ItemRecord, throughMs: number, quantity: number, nextExpiryMs: number | undefined): ItemRecord {
-  const reserved = item.reserved - quantity;
-  assertInvariant(reserved >= 0, `holds that have ended are part of what is reserved: ${quantity} of ${item.reserved}`);
   return {
-    ...item,
-    reserved,
+    ...withoutRows(item, quantity),
     updatedAtMs: Math.max(item.updatedAtMs, throughMs),
     expiredThroughMs: throughMs,
-    nextExpiryMs: reserved === 0 ? undefined : nextExpiryMs,
+    nextExpiryMs: item.reservedInRows === quantity ? undefined : nextExpiryMs,
   };
+}
+
+/** The item without so much of what is held by rows. */
+function withoutRows(item: ItemRecord, quantity: number): ItemRecord {
+  const reservedInRows = item.reservedInRows - quantity;
+  assertInvariant(reservedInRows >= 0, `what ends was reserved: ${quantity} of ${item.reservedInRows}`);
+  return { ...item, reservedInRows, nextExpiryMs: reservedInRows === 0 ? undefined : item.nextExpiryMs };
+}
+
+export function figuresOf(item: ItemRecord): ItemFigures {
+  return { quantity: item.quantity, reserved: reservedOf(item), updatedAtMs: item.updatedAtMs };
+}
+
+/** An item that is made. */
+export function newItem(quantity: number, nowMs: number): ItemRecord {
+  const item: ItemRecord = {
+    quantity,
+    held: [],
+    reservedInRows: 0,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    expiredThroughMs: 0,
+    movements: 0,
+    movementsInRows: 0,
+    recent: noMovements,
+    sweeps: 0,
+  };
+  return withMovement(item, { type: 'created', quantity, atMs: nowMs });
 }
 
 /** The lines of one sku as one, in the order in which the skus came. Throws INVALID_ARGUMENT where a sum is no integer. */
@@ -103,33 +144,55 @@ export function findShortages(
   lines: readonly Pick<Line, 'quantity'>[],
 ): Insufficient | undefined {
   const shortages = items
-    .map(({ quantity, reserved }, line) => ({ line, available: quantity - reserved }))
+    .map((item, line) => ({ line, available: item.quantity - reservedOf(item) }))
     .filter(({ line, available }) => lines[line]!.quantity > available);
   return shortages.length > 0 ? { kind: 'insufficient', shortages } : undefined;
+}
+
+export interface ReserveCommand {
+  readonly id: string;
+  readonly lines: readonly Pick<Line, 'quantity'>[];
+  readonly holdMs: number;
+  /** Holds that stand in an item at once; further ones have rows. */
+  readonly holdsOfItemMax: number;
 }
 
 /** Holds every line or none. The items: one for each line, which are of different skus. */
 export function decideReserve(
   items: readonly (ItemRecord | undefined)[],
-  { lines, holdMs }: { readonly lines: readonly Pick<Line, 'quantity'>[]; readonly holdMs: number },
+  { id, lines, holdMs, holdsOfItemMax }: ReserveCommand,
   nowMs: number,
 ): { outcome: ReserveOutcome | DueUnknown; next?: readonly ItemRecord[] } {
   const missing = items.flatMap((item, line) => (item ? [] : [line]));
   if (missing.length > 0) return { outcome: { kind: 'notFound', lines: missing } };
-  const present = items as readonly ItemRecord[];
+  const present = (items as readonly ItemRecord[]).map((item) => endHolds(item, nowMs));
   const short = findShortages(present, lines);
   if (short) {
     const isExact = short.shortages.every(({ line }) => !mayHaveDue(present[line]!, nowMs));
     return { outcome: isExact ? short : { kind: 'dueUnknown' } };
   }
   const expiresAtMs = nowMs + holdMs;
-  const next = present.map((item, line) => ({
-    ...item,
-    reserved: item.reserved + lines[line]!.quantity,
-    updatedAtMs: nowMs,
-    nextExpiryMs: Math.min(item.nextExpiryMs ?? Infinity, expiresAtMs),
-  }));
+  const next = present.map((item, line) => {
+    const { quantity } = lines[line]!;
+    const hold = { reservationId: id, expiresAtMs, quantity };
+    const holding = item.held.length < holdsOfItemMax ? { ...item, held: [...item.held, hold] } : withRow(item, hold);
+    return withMovement(
+      { ...holding, updatedAtMs: nowMs },
+      { type: 'reserved', quantity, atMs: nowMs, reservationId: id },
+    );
+  });
   return { outcome: { kind: 'reserved', createdAtMs: nowMs, expiresAtMs }, next };
+}
+
+function withRow(item: ItemRecord, { quantity, expiresAtMs }: ItemHold): ItemRecord {
+  const nextExpiryMs = Math.min(item.nextExpiryMs ?? Infinity, expiresAtMs);
+  return { ...item, reservedInRows: item.reservedInRows + quantity, nextExpiryMs };
+}
+
+export interface AdjustCommand {
+  readonly delta: number;
+  readonly reason?: string | undefined;
+  readonly exactAtMs: number;
 }
 
 /**
@@ -138,18 +201,19 @@ export function decideReserve(
  */
 export function decideAdjust(
   item: ItemRecord | undefined,
-  { delta, exactAtMs }: { readonly delta: number; readonly exactAtMs: number },
+  { delta, reason, exactAtMs }: AdjustCommand,
   nowMs: number,
 ): { outcome: AdjustOutcome | DueUnknown; next?: ItemRecord } {
   if (!item) return { outcome: { kind: 'notFound' } };
-  const short = findShortages([item], [{ quantity: -delta }]);
+  const short = findShortages([endHolds(item, nowMs)], [{ quantity: -delta }]);
   if (mayHaveDue(item, short ? nowMs : exactAtMs)) return { outcome: { kind: 'dueUnknown' } };
   if (short) return { outcome: short };
   const quantity = item.quantity + delta;
   if (quantity > integerMax)
     throw invalidArgument('input.delta', `is ${delta}: with the ${item.quantity} on hand it passes 2^53-1`);
-  const next = { ...item, quantity, updatedAtMs: nowMs };
-  return { outcome: { kind: 'adjusted', item: next }, next };
+  const adjusted = { ...endHolds(item, exactAtMs), quantity, updatedAtMs: nowMs };
+  const next = withMovement(adjusted, { type: 'adjusted', quantity: delta, atMs: nowMs, reason });
+  return { outcome: { kind: 'adjusted', item: figuresOf(next) }, next };
 }
 
 /** What a reservation is at `nowMs`, which is not before any decision on its items. */
@@ -163,9 +227,9 @@ export interface SettleDecision {
   readonly next?: Settlement;
 }
 
-/** Commits or releases. The items: one for each line. The same again is settled already. */
+/** Commits or releases. The same again is settled already. */
 export function decideSettle(
-  { reservation, items }: Settlement,
+  { id, reservation, items }: Found,
   to: 'committed' | 'released',
   nowMs: number,
 ): SettleDecision {
@@ -174,25 +238,29 @@ export function decideSettle(
   if (status !== 'held') return { kind: 'notHeld' };
   const next = items.map((item, index) => {
     const { quantity } = reservation.lines[index]!;
-    const reserved = item.reserved - quantity;
-    assertInvariant(reserved >= 0, `what is held is part of what is reserved: ${quantity} of ${item.reserved}`);
-    return {
-      ...item,
-      quantity: to === 'committed' ? item.quantity - quantity : item.quantity,
-      reserved,
-      updatedAtMs: nowMs,
-      nextExpiryMs: reserved === 0 ? undefined : item.nextExpiryMs,
-    };
+    const left = to === 'committed' ? item.quantity - quantity : item.quantity;
+    const settled = { ...withoutHold(endHolds(item, nowMs), id, quantity), quantity: left, updatedAtMs: nowMs };
+    return withMovement(settled, { type: to, quantity, atMs: nowMs, reservationId: id });
   });
   return { kind: 'settled', next: { items: next, reservation: { ...reservation, status: to, settledAtMs: nowMs } } };
 }
 
+function withoutHold(item: ItemRecord, id: string, quantity: number): ItemRecord {
+  const hold = holdIn(item, id);
+  if (!hold) return withoutRows(item, quantity);
+  return { ...item, held: item.held.filter((each) => each !== hold) };
+}
+
 /** Moves the expiry to the later of what it is and now + holdMs. */
-export function decideExtend({ reservation, items }: Settlement, holdMs: number, nowMs: number): SettleDecision {
+export function decideExtend({ id, reservation, items }: Found, holdMs: number, nowMs: number): SettleDecision {
   if (statusAt(reservation, nowMs) !== 'held') return { kind: 'notHeld' };
   const expiresAtMs = Math.max(reservation.expiresAtMs, nowMs + holdMs);
   if (expiresAtMs === reservation.expiresAtMs) return { kind: 'settled' };
-  const next = items.map((item) => ({ ...item, updatedAtMs: nowMs }));
+  const next = items.map((item) => {
+    const ended = endHolds(item, nowMs);
+    const held = ended.held.map((hold) => (hold.reservationId === id ? { ...hold, expiresAtMs } : hold));
+    return { ...ended, held, updatedAtMs: nowMs };
+  });
   return { kind: 'settled', next: { items: next, reservation: { ...reservation, expiresAtMs } } };
 }
 

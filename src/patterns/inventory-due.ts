@@ -1,21 +1,22 @@
 /**
  * Items as they are at this very moment: their records, less the holds that have ended and are not folded yet. Costs one read;
- * one more where holds may have ended; and where more have than a page holds, one for each further 10,000. Writes nothing.
+ * one more where holds with rows may have ended; and where more have than a page holds, one for each further 10,000. Writes nothing.
  */
 import { storeLimits } from '../../proto/limits';
 import type { Entry, KeyRange, Store } from '../../proto/store';
 import { AppError } from '../core/errors';
 import { holdsRange, keyspace } from '../core/keyspace';
 import { keyAfter, readUint64 } from '../core/tuple';
-import { foldDue, mayHaveDue } from './inventory-decisions';
+import { decisionTime, foldDue, mayHaveDue } from './inventory-decisions';
 import type { DueHolds } from './inventory-decisions';
+import { endHolds } from './inventory-item';
 import { decodeItem, readHoldQuantity, skuOf } from './inventory-records';
 import type { ItemRecord } from './inventory-records';
 
 /** An item at one moment. */
 export interface ItemState {
   readonly sku: string;
-  /** Exact: what has ended is folded in it. */
+  /** Exact: what has ended is taken off it. */
   readonly item: ItemRecord;
   /** As it is stored. */
   readonly stored: ItemRecord;
@@ -50,8 +51,8 @@ export async function readItems(store: Store, skus: readonly string[]): Promise<
   let at: Snapshot = { revision, nowMs };
   for (let tries = 1; tries <= triesMax; tries += 1) {
     const rows = found.map((entry) => entry && { entry, stored: decodeItem(entry.value) });
-    if (!rows.some((row) => row && mayHaveDue(row.stored, at.nowMs))) {
-      const states = rows.map((row, index) => row && toState(skus[index]!, row, undefined));
+    if (!rows.some((row) => row && mayHaveDue(row.stored, atMsOf(row, at)))) {
+      const states = rows.map((row, index) => row && toState(skus[index]!, row, { due: undefined, at }));
       return { states, ...at };
     }
     const next = await readWithDue(store, skus, rows);
@@ -93,7 +94,7 @@ async function readWithDue(
     const page = results[2 * index + 1]!;
     sums.add(page.entries);
     if (page.more && !sums.isOver && !(await addRest(store, sku, sums))) return { found, at };
-    states.push(toState(sku, row, sums.due()));
+    states.push(toState(sku, row, { due: sums.due(), at }));
   }
   return { states, ...at };
 }
@@ -118,6 +119,7 @@ class DueSums {
   readonly fromMs: number;
   readonly #row: Row;
   readonly #at: Snapshot;
+  readonly #throughMs: number;
   readonly #expiryAt: number;
   #closedQuantity = 0;
   #quantity = 0;
@@ -128,6 +130,7 @@ class DueSums {
     this.fromMs = row.stored.expiredThroughMs;
     this.#row = row;
     this.#at = at;
+    this.#throughMs = Math.max(atMsOf(row, at), this.fromMs);
     // All holds of a sku have it at the same place.
     this.#expiryAt = holdsRange(skuOf(row.entry.key), 0).start.length - 8;
   }
@@ -143,7 +146,7 @@ class DueSums {
       // Made after the snapshot: not part of what the item said then.
       if (entry.revision > this.#at.revision) continue;
       const expiresAtMs = readUint64(entry.key, this.#expiryAt);
-      if (expiresAtMs > this.#at.nowMs) {
+      if (expiresAtMs > this.#throughMs) {
         this.#nextExpiryMs = expiresAtMs;
         return;
       }
@@ -159,14 +162,25 @@ class DueSums {
       revision: this.#row.entry.revision,
       closedMs: this.#row.stored.updatedAtMs,
       closedQuantity: this.#closedQuantity,
-      throughMs: Math.max(this.#at.nowMs, this.fromMs),
+      throughMs: this.#throughMs,
       quantity: this.#quantity,
       nextExpiryMs: this.#nextExpiryMs,
     };
   }
 }
 
-function toState(sku: string, { entry, stored }: Row, due: DueHolds | undefined): ItemState {
-  const { revision } = entry;
-  return { sku, stored, revision, due, item: foldDue(stored, revision, due) ?? stored };
+function toState(
+  sku: string,
+  row: Row,
+  { due, at }: { readonly due: DueHolds | undefined; readonly at: Snapshot },
+): ItemState {
+  const { stored } = row;
+  const { revision } = row.entry;
+  const folded = foldDue(stored, revision, due) ?? stored;
+  return { sku, stored, revision, due, item: endHolds(folded, atMsOf(row, at)) };
+}
+
+/** The time that an item is read for: that of its last decision, where the clock of this storage is behind it. */
+function atMsOf({ stored }: Row, { nowMs }: Snapshot): number {
+  return decisionTime(nowMs, [stored]);
 }

@@ -1,6 +1,6 @@
 /**
- * What is done when holds end, so that the record of their sku says so: they are folded, their EXPIRED movements are recorded,
- * dated at their expiry, and their rows removed. Nothing that is right waits for it: reads and decisions count what has ended
+ * What is done when holds end, so that the record of their sku says so: they are taken off it, their EXPIRED movements are recorded,
+ * dated at their expiry, and rows of theirs removed. Nothing that is right waits for it: reads and decisions count what has ended
  * by themselves. It makes the change feed show an expiry, keeps later reads short, and completes the list of movements.
  *
  * This process does it for the skus on which it has made holds, seen something to do, or has subscribers, within a quarter of a second
@@ -12,12 +12,13 @@ import type { CancelTimer, Clock } from '../core/clock';
 import { isAppError } from '../core/errors';
 import { families, holdsRange, keyspace } from '../core/keyspace';
 import type { Transact, View } from '../store/transact';
-import { foldDue, mayHaveDue } from './inventory-decisions';
+import { decisionTime, foldDue } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState } from './inventory-due';
+import { endHolds, nextExpiryOf, toExpired, withMovement } from './inventory-item';
 import { decodeItem, toHold } from './inventory-records';
-import type { Hold, ItemRecord, MovementRecord } from './inventory-records';
-import { deleteDue, putItem } from './inventory-rows';
+import type { Hold, ItemRecord } from './inventory-records';
+import { deleteDue, itemRef, putItem } from './inventory-rows';
 
 export interface ExpiryDependencies {
   readonly store: Store;
@@ -42,7 +43,7 @@ export interface Ended {
   readonly throughMs: number;
 }
 
-/** Each takes two writes of a transaction. */
+/** Each takes a write of a transaction, and an eighth for its movement. */
 const holdsAStepMax = 100;
 const stepsAtOnceMax = 200;
 /** One sku is looked at no more often, so that holds that end one by one are recorded together. */
@@ -145,9 +146,11 @@ export class InventoryExpiry {
     const state = states[0];
     if (!state) return { isMore: false, nextInMs: undefined, dueAtMs: undefined };
     const holds = await this.#endedHolds(sku, nowMs);
-    const nextInMs = state.item.nextExpiryMs && state.item.nextExpiryMs - nowMs;
+    const nextExpiryMs = nextExpiryOf(state.item);
+    const nextInMs = nextExpiryMs && nextExpiryMs - nowMs;
     const { stored } = state;
-    if (holds.length === 0 && !mayHaveDue(stored, nowMs) && !isDue(stored, nowMs))
+    const mayHaveEnded = (nextExpiryOf(stored) ?? Infinity) <= nowMs;
+    if (holds.length === 0 && !mayHaveEnded && !isDue(stored, nowMs))
       return { isMore: false, nextInMs, dueAtMs: stored.dueAtMs };
     const { outcome } = await transact.run({
       records: [keyspace.inventoryItem(sku)],
@@ -179,7 +182,8 @@ function isDue({ dueAtMs }: ItemRecord, nowMs: number): boolean {
 /** Folds, records and removes, as far as what was read is still true of the item; then says when it is due again. */
 export function recordEnded(view: View, { state, holds, throughMs }: Ended): Recorded {
   const { sku, stored, due } = state;
-  const row = view.get(keyspace.inventoryItem(sku));
+  const ref = itemRef(sku);
+  const row = view.get(ref.key);
   const current = row && decodeItem(row.value);
   // Where others have removed rows, these may be among them.
   if (!current || current.sweeps !== stored.sweeps) return { isAll: false, dueAtMs: current?.dueAtMs };
@@ -187,22 +191,21 @@ export function recordEnded(view: View, { state, holds, throughMs }: Ended): Rec
   // Rows up to here have stayed as they were read.
   const { expiredThroughMs } = folded ?? stored;
   const recorded = holds.filter(({ expiresAtMs }) => expiresAtMs <= expiredThroughMs);
-  const item = folded ?? current;
+  const unended = folded ?? current;
+  const atMs = Math.max(decisionTime(view.nowMs, [unended]), throughMs);
+  const item = endHolds(unended, atMs);
   // Then every hold whose end is not recorded is one that is not folded either: none ends before the item's next expiry.
   const isClear = item.expiredThroughMs === expiredThroughMs && recorded.length < holdsAStepMax;
   const isOver = isClear && isDue(current, throughMs);
-  if (!folded && recorded.length === 0 && !isOver) return { isAll: due === undefined, dueAtMs: current.dueAtMs };
+  // To say when it is due again is no change of the item.
+  const isChanged = item !== current || recorded.length > 0;
+  if (!isChanged && !isOver) return { isAll: due === undefined, dueAtMs: current.dueAtMs };
   for (const { key } of recorded) view.deleteSideRow(key, families.hold.history);
   if (isOver) deleteDue(view, sku, current.dueAtMs!);
   const sweeps = recorded.length > 0 ? item.sweeps + 1 : item.sweeps;
-  // To say when it is due again is no change of the item.
-  const isChanged = folded !== undefined || recorded.length > 0;
-  const updatedAtMs = isChanged ? Math.max(view.nowMs, item.updatedAtMs) : item.updatedAtMs;
+  const updatedAtMs = isChanged ? atMs : item.updatedAtMs;
   const dueAtMs = isOver ? undefined : item.dueAtMs;
-  const written = putItem(view, sku, { ...item, sweeps, updatedAtMs, dueAtMs }, recorded.map(toMovement));
+  const noted = recorded.map(toExpired).reduce(withMovement, item);
+  const written = putItem(view, ref, { ...noted, sweeps, updatedAtMs, dueAtMs });
   return { isAll: recorded.length === holds.length, dueAtMs: written.dueAtMs };
-}
-
-function toMovement({ quantity, reservationId, expiresAtMs }: Hold): MovementRecord {
-  return { type: 'expired', quantity, atMs: expiresAtMs, reservationId };
 }

@@ -10,8 +10,10 @@ import { keyAfter, readUint64, uint64 } from '../core/tuple';
 import { decisionTime, statusAt } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState } from './inventory-due';
-import { decodeItem, decodeReservation, skuOf, toHold, toMovement } from './inventory-records';
-import type { Hold, Movement, ReservationRecord } from './inventory-records';
+import { nextExpiryOf } from './inventory-item';
+import { decodeItem, decodeReservation, recentMovements, skuOf, toHold, toMovements } from './inventory-records';
+import type { Hold, ItemRecord, Movement, ReservationRecord } from './inventory-records';
+import { movementsOfRow } from './inventory-rows';
 
 export interface Page<T> {
   readonly nodes: readonly T[];
@@ -61,14 +63,32 @@ export interface MovementPage extends Page<Movement> {
 export async function readMovementPage(store: Store, sku: string, { first, after }: PageOf): Promise<MovementPage> {
   requireFirst(first);
   const before = after === undefined ? undefined : movementNumber(requireCursor('after', 'stockMovements', after));
-  const { results, nowMs } = await store.read([
-    { ...stockMovementsRange(sku, before), limit: first },
-    { ...holdsRange(sku, 0), limit: 1 },
-  ]);
-  const { entries, more } = results[0]!;
-  const nextHold = results[1]!.entries[0];
-  const isBehind = nextHold !== undefined && toHold(nextHold).expiresAtMs <= nowMs;
-  return { nodes: entries.map((entry) => toMovement(sku, entry)), hasMore: more, isBehind };
+  const itemRange = { start: keyspace.inventoryItem(sku) };
+  // A row has mostly as many movements as it may have; where it has fewer, more rows are read.
+  const limit = Math.ceil(first / movementsOfRow) + 1;
+  // The last movement of a row that has some before this one may be behind it.
+  const end = before && Math.min(before + movementsOfRow - 1, Number.MAX_SAFE_INTEGER);
+  const range = { ...stockMovementsRange(sku, end), limit };
+  const { results, nowMs } = await store.read([itemRange, { ...holdsRange(sku, 0), limit: 1 }, range]);
+  const [itemEntry] = results[0]!.entries;
+  const [nextHold] = results[1]!.entries;
+  const item = itemEntry && decodeItem(itemEntry.value);
+  let { entries, more } = results[2]!;
+  const found = item ? recentMovements(sku, item) : [];
+  const isWanted = ({ number }: Movement): boolean => before === undefined || number < before;
+  for (;;) {
+    for (const entry of entries) found.push(...toMovements(sku, entry));
+    const nodes = found.filter(isWanted);
+    if (nodes.length > first || !more) {
+      const isBehind = [item && nextExpiryOf(item), nextHold && toHold(nextHold).expiresAtMs].some(
+        (endsAtMs) => endsAtMs !== undefined && endsAtMs <= nowMs,
+      );
+      return { nodes: nodes.slice(0, first), hasMore: nodes.length > first, isBehind };
+    }
+    // Rows of movements are never changed: a later read goes on behind an earlier one.
+    const next = { ...range, start: keyAfter(entries.at(-1)!.key) };
+    ({ entries, more } = (await store.read([next])).results[0]!);
+  }
 }
 
 /** What is held of a sku, in the order in which it ends. */
@@ -103,15 +123,27 @@ async function readHolds(
     const range = holdsRange(sku, fromMs);
     const start = behind && Buffer.compare(behind, range.start) >= 0 ? keyAfter(behind) : range.start;
     const { results, nowMs } = await store.read([itemRange, { ...range, start, limit: first }]);
-    const item = results[0]!.entries[0];
-    const liveAfterMs = decisionTime(nowMs, [item && decodeItem(item.value)]);
-    const holds = results[1]!.entries.map(toHold);
-    const live = holds.filter(({ expiresAtMs }) => expiresAtMs > liveAfterMs);
+    const [itemEntry] = results[0]!.entries;
+    const item = itemEntry && decodeItem(itemEntry.value);
+    const liveAfterMs = decisionTime(nowMs, [item]);
+    const inRows = results[1]!.entries.map(toHold);
     const { more } = results[1]!;
-    if (live.length > 0 || !more) return { holds: live, nowMs: liveAfterMs, more };
+    // Those of the item that come before the last row that was read, or, where there is no further row, all.
+    const isInPage = ({ key }: Hold): boolean =>
+      Buffer.compare(key, start) >= 0 && (!more || Buffer.compare(key, inRows.at(-1)!.key) < 0);
+    const inItem = item ? holdsOfItem(sku, item).filter(isInPage) : [];
+    const holds = [...inItem, ...inRows].sort((a, b) => Buffer.compare(a.key, b.key));
+    const live = holds.filter(({ expiresAtMs }) => expiresAtMs > liveAfterMs);
+    if (live.length > 0 || !more)
+      return { holds: live.slice(0, first), nowMs: liveAfterMs, more: more || live.length > first };
     // They have all ended: it goes on where the live ones begin.
     fromMs = liveAfterMs + 1;
   }
+}
+
+/** Holds that stand in the item, with the keys that rows of theirs would have. */
+function holdsOfItem(sku: string, { held }: ItemRecord): Hold[] {
+  return held.map((hold) => ({ ...hold, key: keyspace.hold(sku, hold.expiresAtMs, hold.reservationId) }));
 }
 
 /** The reservations of holds, without those that were settled meanwhile; ends early where they are large. */

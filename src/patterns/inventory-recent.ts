@@ -12,6 +12,11 @@ export class RecentSkus {
     return this.#byId.get(reservationId);
   }
 
+  /** One that is settled is mostly not settled again. */
+  delete(reservationId: string): void {
+    this.#byId.delete(reservationId);
+  }
+
   add(reservationId: string, skus: readonly string[]): void {
     if (skus.length <= skusMax) this.#byId.set(reservationId, skus);
   }

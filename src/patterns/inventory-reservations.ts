@@ -6,6 +6,8 @@
 import { limits } from '../../proto/limits';
 import type { Store } from '../../proto/store';
 import { AppError, isAppError } from '../core/errors';
+import type { Clock } from '../core/clock';
+import { stampUuid } from '../core/ids';
 import type { Ids } from '../core/ids';
 import { requireCount, requireInteger, requireText } from '../core/input';
 import { keyspace } from '../core/keyspace';
@@ -21,7 +23,7 @@ import {
   statusAt,
   sumLines,
 } from './inventory-decisions';
-import type { ReservationStatus, ReserveOutcome, SettleDecision, Settlement } from './inventory-decisions';
+import type { Found, ReservationStatus, ReserveOutcome, SettleDecision } from './inventory-decisions';
 import { runExactly, unlessDueUnknown } from './inventory-exact';
 import type { InventoryExpiry } from './inventory-expiry';
 import { readHeldPage } from './inventory-pages';
@@ -33,12 +35,14 @@ import {
   deleteHolds,
   putHolds,
   putItem,
+  itemRef,
   putReservation,
   readItemRows,
   readReservationRow,
   relyOnItems,
   requireItems,
 } from './inventory-rows';
+import type { ItemRef } from './inventory-rows';
 
 /** A reservation at one moment. */
 export interface Reservation {
@@ -83,14 +87,16 @@ type Marked<O> = O extends { readonly reservation: Reservation }
 interface SettleCommand<I> {
   readonly mutation: 'commitReservation' | 'releaseReservation' | 'extendReservation';
   readonly input: I;
-  readonly decide: (settlement: Settlement, nowMs: number) => SettleDecision;
+  readonly decide: (found: Found, nowMs: number) => SettleDecision;
 }
 
 export interface ReservationsDependencies {
   readonly store: Store;
   readonly transact: Transact;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly ids: Ids;
   readonly expiry: InventoryExpiry;
+  readonly holdsOfItemMax: number;
 }
 
 /** The reservation appeared between the read and the command: a signal between decision and method. */
@@ -105,15 +111,19 @@ const appearedTriesMax = 3;
 export class Reservations {
   readonly #store: Store;
   readonly #transact: Transact;
+  readonly #clock: Pick<Clock, 'nowMs'>;
   readonly #ids: Ids;
   readonly #expiry: InventoryExpiry;
+  readonly #holdsOfItemMax: number;
   readonly #recent = new RecentSkus();
 
-  constructor({ store, transact, ids, expiry }: ReservationsDependencies) {
+  constructor({ store, transact, clock, ids, expiry, holdsOfItemMax }: ReservationsDependencies) {
     this.#store = store;
     this.#transact = transact;
+    this.#clock = clock;
     this.#ids = ids;
     this.#expiry = expiry;
+    this.#holdsOfItemMax = holdsOfItemMax;
   }
 
   /** The reservation now; undefined where there is none, or where it ended more than 24 hours ago. */
@@ -154,26 +164,29 @@ export class Reservations {
       input,
       defaults: { holdMs: defaultHoldMs },
     });
-    const id = this.#ids.uuid();
+    // In the order of time, so that rows of reservations that are made together lie together: fewer pages are written.
+    const id = stampUuid(this.#clock.nowMs(), 7, this.#ids.uuid());
+    const key = keyspace.reservation(id);
+    const refs = skus.map(itemRef);
     const { outcome, nowMs, isReplay } = await runExactly<Outcome>({
       store: this.#store,
       transact: this.#transact,
       skus,
       run: ({ due }) =>
         this.#transact.run<Outcome>({
-          records: skus.map((sku) => keyspace.inventoryItem(sku)),
-          fresh: [keyspace.reservation(id)],
+          records: refs.map((ref) => ref.key),
+          fresh: [key],
           decide: (view) => {
-            const { items, nowMs: atMs } = readItemRows(view, skus, due);
-            const { outcome: decided, next } = decideReserve(items, { lines, holdMs }, atMs);
+            const shown = readItemRows(view, refs, due);
+            const command = { id, lines, holdMs, holdsOfItemMax: this.#holdsOfItemMax };
+            const { outcome: decided, next: items } = decideReserve(shown.items, command, shown.nowMs);
             const outcome = unlessDueUnknown(decided);
-            if (outcome.kind === 'insufficient') relyOnItems(view, items);
+            if (outcome.kind === 'insufficient') relyOnItems(view, shown);
             if (outcome.kind !== 'reserved') return outcome;
             const reservation: ReservationRecord = { status: 'held', lines, ...timesOf(outcome) };
-            putReservation(view, { id, reservation, ttlMs: keepForMs(outcome.expiresAtMs, view.nowMs) });
-            putHolds(view, id, reservation);
-            for (const [index, { sku, quantity }] of lines.entries())
-              putItem(view, sku, next![index]!, [{ type: 'reserved', quantity, atMs, reservationId: id }]);
+            putReservation(view, { key, reservation, ttlMs: keepForMs(outcome.expiresAtMs, view.nowMs) });
+            putHolds(view, { id, items: items!, reservation });
+            for (const [index, ref] of refs.entries()) putItem(view, ref, items![index]!);
             return { ...outcome, id };
           },
           remembered,
@@ -210,23 +223,20 @@ export class Reservations {
 
   /** Takes what is held out of stock. Committing what is committed answers it again. */
   commit(input: Settle): Promise<SettleResult> {
-    const decide = (settlement: Settlement, nowMs: number): SettleDecision =>
-      decideSettle(settlement, 'committed', nowMs);
+    const decide = (found: Found, nowMs: number): SettleDecision => decideSettle(found, 'committed', nowMs);
     return this.#settle({ mutation: 'commitReservation', input, decide });
   }
 
   /** Gives back what is held. Releasing what is released answers it again. */
   release(input: Settle): Promise<SettleResult> {
-    const decide = (settlement: Settlement, nowMs: number): SettleDecision =>
-      decideSettle(settlement, 'released', nowMs);
+    const decide = (found: Found, nowMs: number): SettleDecision => decideSettle(found, 'released', nowMs);
     return this.#settle({ mutation: 'releaseReservation', input, decide });
   }
 
   /** Moves the expiry to the later of what it is and now + `holdMs`. */
   async extend(input: Extend): Promise<SettleResult> {
     requireInteger('input.holdMs', input.holdMs, { min: 1, max: limits.holdMsMax });
-    const decide = (settlement: Settlement, nowMs: number): SettleDecision =>
-      decideExtend(settlement, input.holdMs, nowMs);
+    const decide = (found: Found, nowMs: number): SettleDecision => decideExtend(found, input.holdMs, nowMs);
     return this.#settle({ mutation: 'extendReservation', input, decide });
   }
 
@@ -238,6 +248,7 @@ export class Reservations {
       const skus = this.#recent.get(id) ?? (await this.#skusOf(id));
       try {
         const { outcome } = await this.#settleOn(id, skus, decide, remembered);
+        if (outcome.kind !== 'notFound' && outcome.reservation.status !== 'held') this.#recent.delete(id);
         return await this.#withLines(id, outcome);
       } catch (error) {
         if (!isAppError(error) || !(error.cause instanceof Appeared)) throw error;
@@ -249,7 +260,7 @@ export class Reservations {
   #settleOn(
     id: string,
     skus: readonly string[] | undefined,
-    decide: (settlement: Settlement, nowMs: number) => SettleDecision,
+    decide: (found: Found, nowMs: number) => SettleDecision,
     remembered: Remembered<Marked<SettleResult>> | undefined,
   ): Promise<Settled<Marked<SettleResult>>> {
     const key = keyspace.reservation(id);
@@ -260,10 +271,11 @@ export class Reservations {
       };
       return this.#transact.run({ records: [key], decide: absent, remembered });
     }
+    const refs = skus.map(itemRef);
     return this.#transact.run({
-      records: skus.map((sku) => keyspace.inventoryItem(sku)),
+      records: refs.map((ref) => ref.key),
       rows: [key],
-      decide: (view) => settleRows(view, { id, skus, decide }),
+      decide: (view) => settleRows(view, { id, key, refs, decide }),
       remembered,
     });
   }
@@ -297,31 +309,31 @@ function settleRows(
   view: View,
   {
     id,
-    skus,
+    key,
+    refs,
     decide,
   }: {
     readonly id: string;
-    readonly skus: readonly string[];
-    readonly decide: (settlement: Settlement, nowMs: number) => SettleDecision;
+    readonly key: Buffer;
+    readonly refs: readonly ItemRef[];
+    readonly decide: (found: Found, nowMs: number) => SettleDecision;
   },
 ): SettleResult {
-  const reservation = readReservationRow(view, id);
+  const reservation = readReservationRow(view, key);
   if (!reservation) return { kind: 'notFound' };
-  const shown = readItemRows(view, skus);
+  const shown = readItemRows(view, refs);
   const { nowMs } = shown;
-  const { kind, next } = decide({ reservation, items: requireItems(shown) }, nowMs);
+  const items = requireItems(shown);
+  const { kind, next } = decide({ id, reservation, items }, nowMs);
   if (statusAt(reservation, nowMs) === 'held') view.relyUntil(reservation.expiresAtMs);
   if (next) {
     const { status, expiresAtMs } = next.reservation;
     // A little longer than before, so that storage need not file anew when to look at it.
     const ttlMs = keepForMs(expiresAtMs, view.nowMs) + laterMs;
-    putReservation(view, { id, reservation: next.reservation, ttlMs });
-    deleteHolds(view, id, reservation);
-    if (status === 'held') putHolds(view, id, next.reservation);
-    for (const [index, { sku, quantity }] of reservation.lines.entries()) {
-      const movements = status === 'held' ? [] : [{ type: status, quantity, atMs: nowMs, reservationId: id }];
-      putItem(view, sku, next.items[index]!, movements);
-    }
+    putReservation(view, { key, reservation: next.reservation, ttlMs });
+    deleteHolds(view, { id, items, reservation });
+    if (status === 'held') putHolds(view, { id, ...next });
+    for (const [index, ref] of refs.entries()) putItem(view, ref, next.items[index]!);
   }
   return { kind, reservation: toReservation(id, next?.reservation ?? reservation, nowMs) };
 }

@@ -6,11 +6,11 @@
  * held, unexpired reservations; quantity is what it was created with + adjusted - committed. A hold that ends gives its stock back
  * at that millisecond, to the very next caller. A reservation goes from held to exactly one of committed, released, expired.
  *
- * Stores one small record an item { quantity, reserved, expiredThrough, nextExpiry, … }, a row for each hold in the order of
- * its end, a record for each reservation, a row for each movement. Every writer of a sku's holds writes its item in the same commit,
- * so that the item guards them. Costs one commit for each command, shared by all that wait for the same items, whatever the
- * number of live holds; no range is read before the earliest hold may have ended. Ended holds that nobody has folded yet are
- * summed where an exact figure is needed: in reads, and before a command is refused (one or two reads more).
+ * Stores one small record an item, with its newest movements and a few holds in it (`inventory-item.ts`), a row for each further hold in
+ * the order of its end, a record for each reservation, a row for every eight movements. Every writer of a sku's holds writes its item
+ * in the same commit, so that the item guards them. Costs one commit for each command, shared by all that wait for the same items,
+ * whatever the number of live holds; no range is read before the earliest hold with a row may have ended. Ended ones that nobody has
+ * folded yet are summed where an exact figure is needed: in reads, and before a command is refused (one or two reads more).
  * Fails with INVALID_ARGUMENT, IDEMPOTENCY_KEY_REUSED, CONTENTION and the store's own failures.
  */
 import { limits } from '../../proto/limits';
@@ -24,23 +24,21 @@ import { LatestState } from '../store/latest-state';
 import type { StateRead } from '../store/latest-state';
 import { rememberAsJson } from '../store/remember';
 import type { Transact } from '../store/transact';
-import { decideAdjust, findShortages, mayHaveDue } from './inventory-decisions';
-import type { AdjustOutcome } from './inventory-decisions';
+import { decideAdjust, figuresOf, findShortages, newItem } from './inventory-decisions';
+import type { AdjustOutcome, ItemFigures } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState } from './inventory-due';
 import { runExactly, unlessDueUnknown } from './inventory-exact';
 import type { InventoryExpiry } from './inventory-expiry';
 import { readItemPage, readMovementPage } from './inventory-pages';
 import type { Page, PageOf } from './inventory-pages';
-import type { ItemRecord, Movement, Shortage } from './inventory-records';
-import { putItem, readItemRows, relyOnItems } from './inventory-rows';
+import { nextExpiryOf } from './inventory-item';
+import type { Movement, Shortage } from './inventory-records';
+import { itemRef, putItem, readItemRows, relyOnItems } from './inventory-rows';
 
 /** An item as it is read: what has ended is not reserved. */
-export interface InventoryItem {
+export interface InventoryItem extends ItemFigures {
   readonly sku: string;
-  readonly quantity: number;
-  readonly reserved: number;
-  readonly updatedAtMs: number;
   readonly revision: number;
 }
 
@@ -99,7 +97,7 @@ export class Inventory {
     requireSku('sku', sku);
     const { states, nowMs } = await readItems(this.#store, [sku]);
     const state = states[0];
-    if (state && mayHaveDue(state.stored, nowMs)) this.#expiry.plan(sku, 0);
+    if (state && (nextExpiryOf(state.stored) ?? Infinity) <= nowMs) this.#expiry.plan(sku, 0);
     return state && toItem(state);
   }
 
@@ -124,14 +122,14 @@ export class Inventory {
     const { sku, quantity } = input;
     requireSku('input.sku', sku);
     requireInteger('input.quantity', quantity, { min: 0, max: integerMax });
-    const key = keyspace.inventoryItem(sku);
+    const ref = itemRef(sku);
     type Outcome = { readonly kind: 'created'; readonly atMs: number } | { readonly kind: 'exists' };
     const { outcome, revision } = await this.#transact.run<Outcome>({
-      records: [key],
+      records: [ref.key],
       decide: (view) => {
-        if (view.get(key)) return { kind: 'exists' };
+        if (view.get(ref.key)) return { kind: 'exists' };
         const atMs = view.nowMs;
-        putItem(view, sku, newItem(quantity, atMs), [{ type: 'created', quantity, atMs }]);
+        putItem(view, ref, newItem(quantity, atMs));
         return { kind: 'created', atMs };
       },
       remembered: rememberAsJson({ mutation: 'createInventoryItem', input }),
@@ -144,6 +142,7 @@ export class Inventory {
   async adjust(input: AdjustItem): Promise<AdjustItemOutcome> {
     const { sku, delta, reason } = input;
     requireAdjust(input);
+    const ref = itemRef(sku);
     const remembered = rememberAsJson<AdjustOutcome>({ mutation: 'adjustInventory', input });
     const { outcome, revision } = await runExactly<AdjustOutcome>({
       store: this.#store,
@@ -151,15 +150,16 @@ export class Inventory {
       skus: [sku],
       run: ({ due, sinceMs }) =>
         this.#transact.run({
-          records: [keyspace.inventoryItem(sku)],
+          records: [ref.key],
           decide: (view) => {
-            const { items, nowMs } = readItemRows(view, [sku], due);
-            const command = { delta, exactAtMs: Math.min(sinceMs ?? nowMs, nowMs) };
-            const { outcome: decided, next } = decideAdjust(items[0], command, nowMs);
+            const shown = readItemRows(view, [ref], due);
+            const { nowMs } = shown;
+            const command = { delta, reason, exactAtMs: Math.min(sinceMs ?? nowMs, nowMs) };
+            const { outcome: decided, next } = decideAdjust(shown.items[0], command, nowMs);
             const outcome = unlessDueUnknown(decided);
             // Once something was read, the answer may be as of that read.
-            if (outcome.kind === 'insufficient' || sinceMs === undefined) relyOnItems(view, items);
-            if (next) putItem(view, sku, next, [{ type: 'adjusted', quantity: delta, atMs: nowMs, reason }]);
+            if (outcome.kind === 'insufficient' || sinceMs === undefined) relyOnItems(view, shown);
+            if (next) putItem(view, ref, next);
             return outcome;
           },
           remembered,
@@ -173,7 +173,7 @@ export class Inventory {
       noteBehind: (each) => this.#expiry.plan(each, 0),
     });
     if (outcome.kind === 'notFound') return outcome;
-    if (outcome.kind === 'adjusted') return { kind: 'adjusted', item: { ...shown(outcome.item), sku, revision } };
+    if (outcome.kind === 'adjusted') return { kind: 'adjusted', item: { ...outcome.item, sku, revision } };
     const shortages = outcome.shortages.map(({ available }) => ({ sku, requested: -delta, available }));
     return { kind: 'insufficient', shortages };
   }
@@ -198,34 +198,14 @@ export class Inventory {
   async #readWatched(sku: string): Promise<StateRead<InventoryItem>> {
     const { states, revision, nowMs } = await readItems(this.#store, [sku]);
     const state = states[0];
-    const nextExpiryMs = state?.stored.nextExpiryMs;
+    const nextExpiryMs = state && nextExpiryOf(state.stored);
     if (nextExpiryMs !== undefined) this.#expiry.plan(sku, nextExpiryMs - nowMs);
     return { state: state && toItem(state), revision };
   }
 }
 
-function newItem(quantity: number, nowMs: number): ItemRecord {
-  return {
-    quantity,
-    reserved: 0,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-    expiredThroughMs: 0,
-    movements: 0,
-    sweeps: 0,
-  };
-}
-
 function toItem({ sku, item, stored, revision }: ItemState): InventoryItem {
-  return { ...shown(item), updatedAtMs: stored.updatedAtMs, sku, revision };
-}
-
-function shown({
-  quantity,
-  reserved,
-  updatedAtMs,
-}: ItemRecord): Pick<InventoryItem, 'quantity' | 'reserved' | 'updatedAtMs'> {
-  return { quantity, reserved, updatedAtMs };
+  return { ...figuresOf(item), updatedAtMs: stored.updatedAtMs, sku, revision };
 }
 
 export function requireSku(field: string, sku: string): void {

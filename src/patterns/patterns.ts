@@ -20,6 +20,7 @@ import { Events } from './event-stream';
 import { Inventory } from './inventory';
 import { DueRows } from './inventory-due-rows';
 import { InventoryExpiry } from './inventory-expiry';
+import { defaultHoldsOfItemMax } from './inventory-item';
 import { Reservations } from './inventory-reservations';
 import { Kv } from './kv';
 import { Recommendations } from './recommendation';
@@ -49,6 +50,8 @@ export interface PatternsDependencies {
   readonly embeddings: EmbeddingProvider;
   /** After so long an interaction counts half for recommendations. */
   readonly tasteHalfLifeMs: number;
+  /** Holds that stand in the record of an inventory item at once; further ones have rows. */
+  readonly holdsOfItemMax?: number;
   /** Of the tenant's cache. */
   readonly cacheLimits?: CacheLimits | undefined;
   /** Shared by the caches of all tenants of the process. */
@@ -84,7 +87,7 @@ export interface Patterns {
 
 export function makePatterns(dependencies: PatternsDependencies): Patterns {
   const { store: unnoticed, clock, ids, secret, cacheLimits, cacheBudget } = dependencies;
-  const { embeddings, tasteHalfLifeMs: halfLifeMs } = dependencies;
+  const { embeddings, tasteHalfLifeMs: halfLifeMs, holdsOfItemMax = defaultHoldsOfItemMax } = dependencies;
   const cache = new Cache({ store: unnoticed, clock, limits: cacheLimits, budget: cacheBudget });
   // Every write of every pattern passes here, so that none can forget the cache.
   const store = new NoticingStore(unnoticed, (written) => cache.noticed(written));
@@ -105,7 +108,7 @@ export function makePatterns(dependencies: PatternsDependencies): Patterns {
     elections: new Elections({ store, transact, clock, ids }),
     events: new Events({ store, transact, clock, ids }),
     inventory: new Inventory({ store, transact, clock, expiry }),
-    reservations: new Reservations({ store, transact, ids, expiry }),
+    reservations: new Reservations({ store, transact, clock, ids, expiry, holdsOfItemMax }),
     expiry,
     rateLimits: new RateLimits({ store, transact }),
     requestLimits: new RateLimits({ store, transact, family: 'requestLimit' }),

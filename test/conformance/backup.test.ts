@@ -6,8 +6,8 @@ import type { Store } from '../../proto/store';
 import { ManualClock, systemClock } from '../../src/core/clock';
 import { makeSeededIds, systemIds } from '../../src/core/ids';
 import { families, keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
-import { encodeRecord } from '../../src/core/codec';
 import { holdsDueRange, holdsDueValue, itemFormat, readHoldsDueKey } from '../../src/core/holds-due';
+import { varintOf } from '../../src/core/varint';
 import { decodeGate, encodeGate } from '../../src/core/tenant-gate';
 import { decodeUsage, noUsage, usageKey } from '../../src/core/usage';
 import { readBackup, readBackupBytes, verifyBackup, writeBackup } from '../../storage/backup/backup-file';
@@ -339,10 +339,10 @@ describe('one tenant', () => {
         history: 'key',
       }) as const;
     const writes = [
-      item('mug', encodeRecord(itemFormat, { dueAtMs: startMs + 500 })),
-      item('cup', encodeRecord(itemFormat, {})),
-      item('odd', encodeRecord(itemFormat, { dueAtMs: -1.5 })),
-      item('no item', Buffer.from('\u0001{"dueAtMs":')),
+      item('mug', Buffer.concat([Buffer.of(itemFormat), varintOf(startMs + 500)])),
+      item('cup', Buffer.of(itemFormat, 0)),
+      item('odd', Buffer.of(itemFormat, ...Array<number>(9).fill(255))),
+      item('no item', Buffer.of(1, 5)),
     ];
     await source.commit([{ checks: [], writes }]);
     const target = await open(to);

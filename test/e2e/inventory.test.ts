@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock';
 import { systemIds } from '../../src/core/ids';
-import { stockMovementsRange, tenantScope } from '../../src/core/keyspace';
-import { toMovement } from '../../src/patterns/inventory-records';
+import { keyspace, tenantScope } from '../../src/core/keyspace';
+import { decodeItem, recentMovements } from '../../src/patterns/inventory-records';
 import { GrpcStore } from '../../src/store/grpc-store';
 import { ScopedStore } from '../../src/store/scoped-store';
 import { Collector, until } from './support/collector';
@@ -234,8 +234,8 @@ describe('two gateways on one storage process', () => {
       });
       const store = new ScopedStore(grpc, tenantScope('default', 1));
       const newest = async () => {
-        const { results } = await store.read([{ ...stockMovementsRange('vase'), limit: 1 }]);
-        return toMovement('vase', results[0]!.entries[0]!);
+        const { results } = await store.read([{ start: keyspace.inventoryItem('vase') }]);
+        return recentMovements('vase', decodeItem(results[0]!.entries[0]!.value))[0]!;
       };
       let last = await newest();
       for (; last.type !== 'expired'; last = await newest()) await systemClock.sleep(10);

@@ -26,7 +26,7 @@ it('of any version and chance is read back, and in the order of versions', () =>
 });
 
 it('there is none for a version that does not fit', () => {
-  expect(() => makeEventId(2 ** 48, uuid)).toThrow('below 2^48');
+  expect(() => makeEventId(2 ** 48, uuid)).toThrow('48 bits');
 });
 
 it.each([

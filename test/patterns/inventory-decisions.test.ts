@@ -1,3 +1,4 @@
+import { keyspace } from '../../src/core/keyspace';
 import {
   decideAdjust,
   decideExtend,
@@ -7,23 +8,52 @@ import {
   foldDue,
   keepForMs,
   mayHaveDue,
+  newItem,
   statusAt,
   sumLines,
 } from '../../src/patterns/inventory-decisions';
-import type { DueHolds, Settlement } from '../../src/patterns/inventory-decisions';
-import type { ItemRecord, ReservationRecord } from '../../src/patterns/inventory-records';
+import type { DueHolds, Found, ReserveCommand } from '../../src/patterns/inventory-decisions';
+import { nextExpiryOf, reservedOf, withMovement } from '../../src/patterns/inventory-item';
+import {
+  decodeItem,
+  decodeReservation,
+  encodeItem,
+  encodeReservation,
+  recentMovements,
+  splitMovements,
+  toMovements,
+} from '../../src/patterns/inventory-records';
+import type { ItemHold, ItemRecord, MovementRecord, ReservationRecord } from '../../src/patterns/inventory-records';
 
 const max = Number.MAX_SAFE_INTEGER;
+/** All that is held has rows. */
 const item = (over: Partial<ItemRecord> = {}): ItemRecord => ({
   quantity: 10,
-  reserved: 4,
+  held: [],
+  reservedInRows: 4,
   createdAtMs: 1,
   updatedAtMs: 50,
   expiredThroughMs: 20,
   nextExpiryMs: 100,
   movements: 3,
+  movementsInRows: 3,
+  recent: Buffer.alloc(0),
   sweeps: 0,
   ...over,
+});
+const hold = (reservationId: string, expiresAtMs: number, quantity = 1): ItemHold => ({
+  reservationId,
+  expiresAtMs,
+  quantity,
+});
+/** Nothing that is held has a row. */
+const holding = (...held: ItemHold[]): ItemRecord => item({ held, reservedInRows: 0, nextExpiryMs: undefined });
+const moved = (quantity: number, more: Partial<MovementRecord>): MovementRecord => ({
+  type: 'reserved',
+  quantity,
+  atMs: 60,
+  reservationId: 'r',
+  ...more,
 });
 const reservation = (over: Partial<ReservationRecord> = {}): ReservationRecord => ({
   status: 'held',
@@ -32,19 +62,27 @@ const reservation = (over: Partial<ReservationRecord> = {}): ReservationRecord =
   expiresAtMs: 100,
   ...over,
 });
-const held = (over: Partial<ReservationRecord> = {}): Settlement => ({
+const held = (over: Partial<ReservationRecord> = {}): Found => ({
+  id: 'r',
   items: [item()],
   reservation: reservation(over),
 });
 
 describe('reserving', () => {
-  const lines = (...quantities: number[]): { quantity: number }[] => quantities.map((quantity) => ({ quantity }));
+  const command = (quantities: number[], more: Partial<ReserveCommand> = {}): ReserveCommand => ({
+    id: 'r',
+    lines: quantities.map((quantity) => ({ quantity })),
+    holdMs: 30,
+    holdsOfItemMax: 0,
+    ...more,
+  });
 
   it('takes all that is available, and no more', () => {
-    const { outcome, next } = decideReserve([item()], { lines: lines(6), holdMs: 30 }, 60);
+    const { outcome, next } = decideReserve([item()], command([6]), 60);
     expect(outcome).toEqual({ kind: 'reserved', createdAtMs: 60, expiresAtMs: 90 });
-    expect(next).toEqual([item({ reserved: 10, updatedAtMs: 60, nextExpiryMs: 90 })]);
-    const refused = decideReserve([item()], { lines: lines(7), holdMs: 30 }, 60);
+    const held = item({ reservedInRows: 10, updatedAtMs: 60, nextExpiryMs: 90 });
+    expect(next).toEqual([withMovement(held, moved(6, {}))]);
+    const refused = decideReserve([item()], command([7]), 60);
     expect(refused).toEqual({ outcome: { kind: 'insufficient', shortages: [{ line: 0, available: 6 }] } });
   });
 
@@ -53,13 +91,13 @@ describe('reserving', () => {
     { nextExpiryMs: 65, holdMs: 10, comes: 65 },
     { nextExpiryMs: 75, holdMs: 10, comes: 70 },
   ])('next ends at $comes a hold of $holdMs where $nextExpiryMs was next', ({ nextExpiryMs, holdMs, comes }) => {
-    const { next } = decideReserve([item({ nextExpiryMs })], { lines: lines(1), holdMs }, 60);
+    const { next } = decideReserve([item({ nextExpiryMs })], command([1], { holdMs }), 60);
     expect(next![0]!.nextExpiryMs).toBe(comes);
   });
 
   it('is all or nothing, and says every line that is short', () => {
-    const items = [item(), item({ reserved: 10 }), item({ quantity: 5 })];
-    expect(decideReserve(items, { lines: lines(1, 1, 2), holdMs: 1 }, 60)).toEqual({
+    const items = [item(), item({ reservedInRows: 10 }), item({ quantity: 5 })];
+    expect(decideReserve(items, command([1, 1, 2]), 60)).toEqual({
       outcome: {
         kind: 'insufficient',
         shortages: [
@@ -71,8 +109,8 @@ describe('reserving', () => {
   });
 
   it('of an unknown item is notFound, whatever the others are', () => {
-    const items = [item({ reserved: 10 }), undefined, item()];
-    expect(decideReserve(items, { lines: lines(5, 1, 1), holdMs: 1 }, 60)).toEqual({
+    const items = [item({ reservedInRows: 10 }), undefined, item()];
+    expect(decideReserve(items, command([5, 1, 1]), 60)).toEqual({
       outcome: { kind: 'notFound', lines: [1] },
     });
   });
@@ -82,13 +120,13 @@ describe('reserving', () => {
     { nowMs: 100, kind: 'dueUnknown' },
     { nowMs: 101, kind: 'dueUnknown' },
   ])('at $nowMs, where a hold may end at 100, comes to $kind', ({ nowMs, kind }) => {
-    expect(decideReserve([item()], { lines: lines(7), holdMs: 1 }, nowMs).outcome.kind).toBe(kind);
-    expect(decideReserve([item()], { lines: lines(6), holdMs: 1 }, nowMs).outcome.kind).toBe('reserved');
+    expect(decideReserve([item()], command([7]), nowMs).outcome.kind).toBe(kind);
+    expect(decideReserve([item()], command([6]), nowMs).outcome.kind).toBe('reserved');
   });
 
   it('of what is short elsewhere too needs to know only what is short', () => {
-    const items = [item({ nextExpiryMs: 60 }), item({ reserved: 10, nextExpiryMs: 200 })];
-    expect(decideReserve(items, { lines: lines(1, 1), holdMs: 1 }, 60).outcome.kind).toBe('insufficient');
+    const items = [item({ nextExpiryMs: 60 }), item({ reservedInRows: 10, nextExpiryMs: 200 })];
+    expect(decideReserve(items, command([1, 1]), 60).outcome.kind).toBe('insufficient');
   });
 
   it('adds up the lines of a sku, in the order in which they came', () => {
@@ -116,10 +154,10 @@ describe('adjusting', () => {
     { delta: 5, quantity: 15 },
     { delta: max - 10, quantity: max },
   ])('by $delta comes to $quantity', ({ delta, quantity }) => {
-    const next = item({ quantity, updatedAtMs: 60 });
-    expect(decideAdjust(item(), { delta, exactAtMs: 60 }, 60)).toEqual({
-      outcome: { kind: 'adjusted', item: next },
-      next,
+    const movement = { type: 'adjusted', quantity: delta, atMs: 60, reason: 'why' } as const;
+    expect(decideAdjust(item(), { delta, reason: 'why', exactAtMs: 60 }, 60)).toEqual({
+      outcome: { kind: 'adjusted', item: { quantity, reserved: 4, updatedAtMs: 60 } },
+      next: withMovement(item({ quantity, updatedAtMs: 60 }), movement),
     });
   });
 
@@ -151,7 +189,12 @@ describe('settling', () => {
     expect(decideSettle(held(), 'committed', 99)).toEqual({
       kind: 'settled',
       next: {
-        items: [item({ quantity: 7, reserved: 1, updatedAtMs: 99 })],
+        items: [
+          withMovement(
+            item({ quantity: 7, reservedInRows: 1, updatedAtMs: 99 }),
+            moved(3, { type: 'committed', atMs: 99 }),
+          ),
+        ],
         reservation: reservation({ status: 'committed', settledAtMs: 99 }),
       },
     });
@@ -161,15 +204,15 @@ describe('settling', () => {
     expect(decideSettle(held(), 'released', 99)).toEqual({
       kind: 'settled',
       next: {
-        items: [item({ reserved: 1, updatedAtMs: 99 })],
+        items: [withMovement(item({ reservedInRows: 1, updatedAtMs: 99 }), moved(3, { type: 'released', atMs: 99 }))],
         reservation: reservation({ status: 'released', settledAtMs: 99 }),
       },
     });
   });
 
   it('leaves nothing to end where nothing is reserved any more', () => {
-    const { next } = decideSettle({ ...held(), items: [item({ reserved: 3 })] }, 'released', 99);
-    expect(next!.items[0]).toMatchObject({ reserved: 0, nextExpiryMs: undefined });
+    const { next } = decideSettle({ ...held(), items: [item({ reservedInRows: 3 })] }, 'released', 99);
+    expect(next!.items[0]).toMatchObject({ reservedInRows: 0, nextExpiryMs: undefined });
   });
 
   it.each([
@@ -235,15 +278,15 @@ describe('folding what has ended', () => {
 
   it('takes off all that was read, where the item is as it was then', () => {
     expect(foldDue(item(), 7, due)).toEqual(
-      item({ reserved: 1, expiredThroughMs: 110, updatedAtMs: 110, nextExpiryMs: 130 }),
+      item({ reservedInRows: 1, expiredThroughMs: 110, updatedAtMs: 110, nextExpiryMs: 130 }),
     );
   });
 
   it('takes off what no later decision can have touched, where the item has changed', () => {
     expect(foldDue(item({ updatedAtMs: 90 }), 8, due)).toEqual(
-      item({ reserved: 3, expiredThroughMs: 50, updatedAtMs: 90, nextExpiryMs: 51 }),
+      item({ reservedInRows: 3, expiredThroughMs: 50, updatedAtMs: 90, nextExpiryMs: 51 }),
     );
-    expect(foldDue(item(), 0, due)).toMatchObject({ reserved: 3, expiredThroughMs: 50 });
+    expect(foldDue(item(), 0, due)).toMatchObject({ reservedInRows: 3, expiredThroughMs: 50 });
   });
 
   it('takes off nothing twice', () => {
@@ -257,11 +300,11 @@ describe('folding what has ended', () => {
   });
 
   it('leaves nothing to end where nothing is reserved any more', () => {
-    expect(foldDue(item({ reserved: 3 }), 7, due)).toMatchObject({ reserved: 0, nextExpiryMs: undefined });
+    expect(foldDue(item({ reservedInRows: 3 }), 7, due)).toMatchObject({ reservedInRows: 0, nextExpiryMs: undefined });
   });
 
   it('of more than is reserved is a broken invariant', () => {
-    expect(() => foldDue(item({ reserved: 2 }), 7, due)).toThrow('broken invariant');
+    expect(() => foldDue(item({ reservedInRows: 2 }), 7, due)).toThrow('broken invariant');
   });
 });
 
@@ -282,5 +325,132 @@ describe('time', () => {
   it('keeps a reservation until 24 hours after its end', () => {
     expect(keepForMs(100, 60)).toBe(40 + 86_400_000);
     expect(keepForMs(100, 160)).toBe(86_400_000);
+  });
+});
+
+describe('holds that stand in the item', () => {
+  const reserve = (given: ItemRecord, quantity: number, nowMs: number, holdsOfItemMax = 2) => {
+    const command = { id: 'r', lines: [{ quantity }], holdMs: 30, holdsOfItemMax };
+    return decideReserve([given], command, nowMs);
+  };
+  const found = (given: ItemRecord, quantity = 1): Found => ({
+    id: 'r',
+    items: [given],
+    reservation: reservation({ lines: [{ sku: 'a', quantity }] }),
+  });
+
+  it('are those that find room there; further ones have rows, which stay where they are', () => {
+    const [second] = reserve(holding(hold('a', 100)), 2, 60).next!;
+    expect(second).toMatchObject({ held: [hold('a', 100), hold('r', 90, 2)], reservedInRows: 0 });
+    expect(second!.nextExpiryMs).toBeUndefined();
+    const [third] = reserve(holding(hold('a', 100), hold('b', 100)), 2, 60).next!;
+    expect(third).toMatchObject({ held: [hold('a', 100), hold('b', 100)], reservedInRows: 2, nextExpiryMs: 90 });
+  });
+
+  it('count as reserved, beside those of rows', () => {
+    const given = item({ held: [hold('a', 100, 5)] });
+    expect([reservedOf(given), nextExpiryOf(given)]).toEqual([9, 100]);
+    expect(reserve(given, 2, 60).outcome).toEqual({ kind: 'insufficient', shortages: [{ line: 0, available: 1 }] });
+    expect(nextExpiryOf(item({ held: [hold('a', 70), hold('b', 65)] }))).toBe(65);
+    expect(nextExpiryOf(item({ nextExpiryMs: undefined }))).toBeUndefined();
+  });
+
+  it.each([
+    { nowMs: 99, outcome: 'insufficient' },
+    { nowMs: 100, outcome: 'reserved' },
+  ])('end by themselves: all is $outcome at $nowMs of what is held until 100', ({ nowMs, outcome }) => {
+    expect(reserve(holding(hold('a', 100, 10)), 10, nowMs).outcome.kind).toBe(outcome);
+  });
+
+  it('that have ended are recorded with the next command, dated at their ends, in the order of these', () => {
+    const given = holding(hold('late', 59, 2), hold('early', 55, 3), hold('live', 61, 4));
+    const [next] = reserve(given, 1, 60, 8).next!;
+    const expired = (reservationId: string, quantity: number, atMs: number): MovementRecord =>
+      moved(quantity, { type: 'expired', reservationId, atMs });
+    const noted = [expired('early', 3, 55), expired('late', 2, 59), moved(1, {})].reduce(withMovement, given);
+    expect(next).toEqual({ ...noted, held: [hold('live', 61, 4), hold('r', 90)], updatedAtMs: 60 });
+  });
+
+  it('make room when they end, are settled, or go on for longer', () => {
+    expect(reserve(holding(hold('a', 60), hold('b', 99)), 1, 60).next![0]!.held).toEqual([
+      hold('b', 99),
+      hold('r', 90),
+    ]);
+    const given = holding(hold('a', 100, 4), hold('r', 100, 3));
+    for (const to of ['committed', 'released'] as const) {
+      const [settled] = decideSettle(found(given, 3), to, 80).next!.items;
+      expect(settled).toMatchObject({ held: [hold('a', 100, 4)], quantity: to === 'committed' ? 7 : 10 });
+      expect(reservedOf(settled!)).toBe(4);
+    }
+    const extended = decideExtend(found(given, 3), 50, 80).next!;
+    expect(extended.items[0]!.held).toEqual([hold('a', 100, 4), hold('r', 130, 3)]);
+    expect(extended.items[0]!.movements).toBe(given.movements);
+  });
+
+  it('are settled there, and what has rows is left alone; the other way round too', () => {
+    const both = item({ held: [hold('r', 100, 3)] });
+    expect(decideSettle(found(both, 3), 'released', 80).next!.items[0]).toMatchObject({ held: [], reservedInRows: 4 });
+    const other = item({ held: [hold('a', 100, 3)] });
+    expect(decideSettle(found(other, 3), 'released', 80).next!.items[0]).toMatchObject({
+      held: [hold('a', 100, 3)],
+      reservedInRows: 1,
+    });
+  });
+
+  it('and those with rows are shown as of one moment by an adjustment that is exact a little before', () => {
+    const given = item({ held: [hold('a', 100, 2)], nextExpiryMs: 101 });
+    const { outcome } = decideAdjust(given, { delta: 1, exactAtMs: 99 }, 105);
+    expect(outcome).toMatchObject({ item: { reserved: 6 } });
+    expect(decideAdjust(given, { delta: -7, exactAtMs: 99 }, 100).outcome).toEqual({
+      kind: 'insufficient',
+      shortages: [{ line: 0, available: 6 }],
+    });
+  });
+});
+
+describe('records', () => {
+  it.each([
+    item(),
+    newItem(0, 1),
+    item({ dueAtMs: 5, quantity: max, reservedInRows: max, updatedAtMs: max, movements: max, sweeps: 7 }),
+    holding(hold('0190-ü', 1_900_000_000_000, 3), hold('x'.repeat(256), max, max)),
+    [moved(1, {}), moved(-max, { type: 'adjusted', reservationId: undefined, reason: 'größer' })].reduce(
+      withMovement,
+      item(),
+    ),
+  ])('of an item are read as they were written %#', (record) => {
+    expect(decodeItem(encodeItem(record))).toEqual({ nextExpiryMs: undefined, dueAtMs: undefined, ...record });
+  });
+
+  it.each([
+    reservation(),
+    reservation({ status: 'committed', settledAtMs: max }),
+    reservation({ status: 'released', lines: [], createdAtMs: max, expiresAtMs: max, settledAtMs: 1 }),
+    reservation({ lines: Array.from({ length: 32 }, (_, index) => ({ sku: 'ü'.repeat(128 - index), quantity: max })) }),
+  ])('of a reservation are read as they were written %#', (record) => {
+    expect(decodeReservation(encodeReservation(record))).toEqual({ settledAtMs: undefined, ...record });
+  });
+
+  it('of movements are read with their numbers, the newest first', () => {
+    const movements: MovementRecord[] = [
+      moved(5, { type: 'created', reservationId: undefined }),
+      moved(-3, { type: 'adjusted', reservationId: undefined, reason: '' }),
+      ...(['reserved', 'committed', 'released', 'expired'] as const).map((type) => moved(2, { type })),
+    ];
+    const record = movements.reduce(withMovement, item({ movements: 0, movementsInRows: 0 }));
+    const expected = movements.map((each, index) => ({ reason: undefined, ...each, sku: 's', number: index + 1 }));
+    expect(recentMovements('s', record)).toEqual([...expected].reverse());
+    const { row, rest } = splitMovements(record.recent, 4);
+    expect(toMovements('s', { key: keyspace.stockMovement('s', 4), value: row })).toEqual(
+      expected.slice(0, 4).reverse(),
+    );
+    expect(recentMovements('s', { ...record, recent: rest })).toEqual(expected.slice(4).reverse());
+  });
+
+  it('of another format, or that are damaged, are refused', () => {
+    const whole = encodeItem(holding(hold('a', 100)));
+    expect(() => decodeItem(Buffer.concat([Buffer.of(1), whole.subarray(1)]))).toThrow('an item of format 1 where 2');
+    for (let length = 1; length < whole.length; length += 1)
+      expect(() => decodeItem(whole.subarray(0, length))).toThrow('broken invariant');
   });
 });

@@ -1,8 +1,9 @@
 /** Holds whose gateway is gone, found by another one that never saw them. */
 import { AppError } from '../../src/core/errors';
 import { holdsDueRange, readHoldsDueKey, storedHoldsDue } from '../../src/core/holds-due';
-import { families, keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
+import { keyspace, reservedScope, stockMovementsRange, tenantScope } from '../../src/core/keyspace';
 import { makeSeededIds } from '../../src/core/ids';
+import { decodeItem, recentMovements, toMovements } from '../../src/patterns/inventory-records';
 import type { Patterns } from '../../src/patterns/patterns';
 import { makeDueRows } from '../../src/patterns/patterns';
 import { ScopedStore } from '../../src/store/scoped-store';
@@ -63,12 +64,9 @@ async function pass(ms: number): Promise<void> {
 /** What was recorded so far; read past everything that records it. */
 async function expired(tenantId: string, sku: string): Promise<number[]> {
   const store = new ScopedStore(world.base, tenantScope(tenantId, 1));
-  const { results } = await store.read([
-    { start: Buffer.of(families.stockMovement.code), end: Buffer.of(families.stockMovement.code + 1) },
-  ]);
-  return results[0]!.entries
-    .filter(({ key }) => key.includes(sku))
-    .map(({ value }) => JSON.parse(value.toString('utf8', 1)) as { type: string; atMs: number })
+  const { results } = await store.read([stockMovementsRange(sku), { start: keyspace.inventoryItem(sku) }]);
+  const inRows = results[0]!.entries.flatMap((entry) => toMovements(sku, entry));
+  return [...recentMovements(sku, decodeItem(results[1]!.entries[0]!.value)), ...inRows]
     .filter(({ type }) => type === 'expired')
     .map(({ atMs }) => atMs);
 }

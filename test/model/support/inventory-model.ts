@@ -5,6 +5,8 @@
  */
 import { familyRange, holdsRange, keyspace, readHoldKey } from '../../../src/core/keyspace';
 import { readItems } from '../../../src/patterns/inventory-due';
+import { figuresOf } from '../../../src/patterns/inventory-decisions';
+import { reservedOf } from '../../../src/patterns/inventory-item';
 import { decodeItem } from '../../../src/patterns/inventory-records';
 import type { ItemRecord, Movement } from '../../../src/patterns/inventory-records';
 import type { Reservation, ReserveResult, SettleResult } from '../../../src/patterns/inventory-reservations';
@@ -68,7 +70,9 @@ class InventoryRun {
   #commands = 0;
 
   constructor(seed: number, breakage: Breakage | undefined) {
-    this.#simulation = new Simulation(seed, { gateways, breakage });
+    // With none in the items, some in them and some in rows, or all in them.
+    const holdsOfItemMax = [0, 1, 8][seed % 3]!;
+    this.#simulation = new Simulation(seed, { gateways, breakage, patterns: { holdsOfItemMax } });
     this.#near = this.#simulation.near;
   }
 
@@ -205,7 +209,8 @@ class InventoryRun {
     const { states } = await readItems(this.#simulation.store, skus);
     const items = new Map(states.map((state) => [state!.sku, state!.item]));
     const listed = new Map<string, Reservation>();
-    for (const [sku, { quantity, reserved }] of items) {
+    for (const [sku, item] of items) {
+      const { quantity, reserved } = figuresOf(item);
       if (reserved < 0 || reserved > quantity) this.faults.push(`${sku} has ${reserved} reserved of ${quantity}`);
       const { nodes } = await this.#near.reservations.heldOf(sku, { first: 1_000 });
       for (const each of nodes) {
@@ -240,10 +245,12 @@ class InventoryRun {
     const { results } = await this.#simulation.store.read([...ranges, familyRange('holdsDue')]);
     const due: Buffer[] = [];
     for (const [index, sku] of skus.entries()) {
-      const { dueAtMs } = decodeItem(results[2 * index]!.entries[0]!.value);
-      const [first] = results[2 * index + 1]!.entries;
+      const item = decodeItem(results[2 * index]!.entries[0]!.value);
+      const { dueAtMs } = item;
       if (dueAtMs !== undefined) due.push(keyspace.holdsDue(dueAtMs, sku));
-      if (first && !(dueAtMs !== undefined && dueAtMs <= readHoldKey(first.key).expiresAtMs))
+      const inRows = results[2 * index + 1]!.entries.map(({ key }) => readHoldKey(key).expiresAtMs);
+      const ends = [...item.held.map(({ expiresAtMs }) => expiresAtMs), ...inRows];
+      if (ends.some((atMs) => !(dueAtMs !== undefined && dueAtMs <= atMs)))
         this.faults.push(`${sku} has a hold, and is due at ${dueAtMs}`);
     }
     const hex = (keys: readonly Buffer[]): string =>
@@ -280,7 +287,7 @@ class InventoryRun {
         const items = during.map((look) => look.items.get(sku)!);
         const [first, last] = [items[0]!.movements, items.at(-1)!.movements];
         const stood =
-          items.some(({ quantity, reserved }) => quantity - reserved === available) ||
+          items.some((item) => item.quantity - reservedOf(item) === available) ||
           within.get(sku)!.some((each) => each.number > first && each.number <= last && each.available === available);
         if (!stood) this.faults.push(`${sku} was refused with ${available} available, which never was while it waited`);
       }

@@ -4,7 +4,7 @@ import { isAppError } from '../../../src/core/errors';
 import type { EmbeddingProvider } from '../../../src/core/embedding';
 import type { AppError } from '../../../src/core/errors';
 import { makePatterns } from '../../../src/patterns/patterns';
-import type { Patterns } from '../../../src/patterns/patterns';
+import type { Patterns, PatternsDependencies } from '../../../src/patterns/patterns';
 import { LaneMemory } from '../../../src/store/lane-memory';
 import type { Store } from '../../../proto/store';
 import type { Breakage } from './broken-stores';
@@ -49,6 +49,7 @@ export interface SimulationOptions {
   /** What stands around the store on its own side of the network. */
   readonly storage?: (store: Store, simulation: Pick<Simulation, 'chance' | 'network' | 'clock'>) => Store;
   readonly embeddings?: EmbeddingProvider;
+  readonly patterns?: Pick<PatternsDependencies, 'holdsOfItemMax'>;
 }
 
 export class Simulation {
@@ -59,6 +60,7 @@ export class Simulation {
   /** The store itself, without network and faults. */
   readonly store: Store;
   readonly #embeddings: EmbeddingProvider;
+  readonly #patterns: SimulationOptions['patterns'];
   readonly gateways: readonly Patterns[];
   /** A gateway that nothing stands between. */
   readonly near: Patterns;
@@ -67,6 +69,7 @@ export class Simulation {
   constructor(seed: number, options: SimulationOptions) {
     const { gateways, breakage, storage = (store) => store, embeddings = meaning.embeddings } = options;
     this.#embeddings = embeddings;
+    this.#patterns = options.patterns;
     this.chance = makeChance(seed);
     this.network = new Network(this.chance);
     this.store = storage(this.#storage.store, this);
@@ -88,6 +91,7 @@ export class Simulation {
       ids: this.chance.ids,
       secret,
       ...meaning,
+      ...this.#patterns,
       embeddings: this.#embeddings,
     });
   }

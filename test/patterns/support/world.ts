@@ -3,7 +3,7 @@ import { ManualClock } from '../../../src/core/clock';
 import { makeSeededIds } from '../../../src/core/ids';
 import { tenantScope } from '../../../src/core/keyspace';
 import { makePatterns } from '../../../src/patterns/patterns';
-import type { Patterns } from '../../../src/patterns/patterns';
+import type { Patterns, PatternsDependencies } from '../../../src/patterns/patterns';
 import type { BatchReport } from '../../../src/store/batch';
 import { LaneMemory } from '../../../src/store/lane-memory';
 import { ScopedStore } from '../../../src/store/scoped-store';
@@ -27,7 +27,7 @@ export class World {
     this.base = new LocalStore({ engine: makeMemoryEngine({ retention }), clock: this.clock });
   }
 
-  gateway(given: Partial<typeof meaning> = {}): Gateway {
+  gateway(given: Partial<typeof meaning> & Pick<PatternsDependencies, 'holdsOfItemMax'> = {}): Gateway {
     const scope = tenantScope('tenant', 1);
     const store = new HookedStore(new ScopedStore(this.base, scope));
     const reports: BatchReport[] = [];
