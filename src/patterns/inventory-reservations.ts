@@ -249,7 +249,7 @@ export class Reservations {
       try {
         const { outcome } = await this.#settleOn(id, skus, decide, remembered);
         if (outcome.kind !== 'notFound' && outcome.reservation.status !== 'held') this.#recent.delete(id);
-        return await this.#withLines(id, outcome);
+        return hasLines(outcome) ? outcome : await this.#withLines(id, outcome);
       } catch (error) {
         if (!isAppError(error) || !(error.cause instanceof Appeared)) throw error;
       }
@@ -290,10 +290,10 @@ export class Reservations {
   }
 
   /** A replay has the scalars of the first answer; what it refers to is what stands now. */
-  async #withLines(id: string, outcome: Marked<SettleResult>): Promise<SettleResult> {
-    if (outcome.kind === 'notFound') return outcome;
-    const { lines } = outcome.reservation;
-    if (lines) return { kind: outcome.kind, reservation: { ...outcome.reservation, lines } };
+  async #withLines(
+    id: string,
+    outcome: Exclude<Marked<SettleResult>, { readonly kind: 'notFound' }>,
+  ): Promise<SettleResult> {
     const now = await this.get(id);
     if (!now) throw new AppError('NOT_FOUND', `reservation ${id} is no longer kept: it ended more than 24 hours ago`);
     if (outcome.kind === 'notHeld') return { kind: 'notHeld', reservation: now };
@@ -336,6 +336,10 @@ function settleRows(
     for (const [index, ref] of refs.entries()) putItem(view, ref, next.items[index]!);
   }
   return { kind, reservation: toReservation(id, next?.reservation ?? reservation, nowMs) };
+}
+
+function hasLines(outcome: Marked<SettleResult>): outcome is SettleResult {
+  return outcome.kind === 'notFound' || outcome.reservation.lines !== undefined;
 }
 
 function withoutLines(outcome: Marked<SettleResult>): unknown {

@@ -4,7 +4,7 @@ import { firstFault, holdsForSeeds } from './support/seeds';
 
 it(
   'the cache reads its own writes, never brings back what was, and in the end shows what stands',
-  () => holdsForSeeds(100, runCoherence),
+  () => holdsForSeeds(200, runCoherence),
   60_000,
 );
 

@@ -59,12 +59,12 @@ const unfenced = committing(async (_, transaction) =>
 describe('elections', () => {
   it(
     'have one leader at a time, tokens without a gap, and no write of a reign that is over',
-    () => holdsForSeeds(100, runReigns),
+    () => holdsForSeeds(200, runReigns),
     minute,
   );
   it(
     'have no candidate that says it leads without an unexpired lease',
-    () => holdsForSeeds(100, runCampaigners),
+    () => holdsForSeeds(200, runCampaigners),
     minute,
   );
 });

@@ -15,9 +15,9 @@ import { firstFault, holdsForSeeds } from './support/seeds';
 jest.setTimeout(60_000);
 
 describe('events', () => {
-  it('are appended whole, once and in order, whatever is lost and sent again', () => holdsForSeeds(80, runAppends));
+  it('are appended whole, once and in order, whatever is lost and sent again', () => holdsForSeeds(200, runAppends));
   it('are read and followed once, in order, none missing, by whoever goes on where he was', () =>
-    holdsForSeeds(60, runReaders));
+    holdsForSeeds(200, runReaders));
 });
 
 describe('the model finds', () => {

@@ -14,10 +14,10 @@ import { firstFault, holdsForSeeds } from './support/seeds';
 describe('rate limits', () => {
   it(
     'never admit more than they say, in any window of storage time, and lose or double no spend',
-    () => holdsForSeeds(60, runWindows),
+    () => holdsForSeeds(200, runWindows),
     60_000,
   );
-  it('let in who comes after retryAfterMs, however the gateways lag', () => holdsForSeeds(60, runAlone), 60_000);
+  it('let in who comes after retryAfterMs, however the gateways lag', () => holdsForSeeds(200, runAlone), 60_000);
 });
 
 describe('the model finds', () => {

@@ -14,8 +14,8 @@ import { runCrowd, runLives } from './support/session-model';
 jest.setTimeout(60_000);
 
 describe('sessions', () => {
-  it('live, change and end as one, whatever is lost and sent again', () => holdsForSeeds(80, runLives));
-  it('are never more than a user may have, and end for a reason', () => holdsForSeeds(80, runCrowd));
+  it('live, change and end as one, whatever is lost and sent again', () => holdsForSeeds(200, runLives));
+  it('are never more than a user may have, and end for a reason', () => holdsForSeeds(200, runCrowd));
 });
 
 describe('the model finds', () => {

@@ -6,7 +6,7 @@ import { runSubscriptions } from './support/subscription-model';
 jest.setTimeout(60_000);
 
 it('each subscriber is given every entry behind its beginning, once, in order, and waits for nobody', () =>
-  holdsForSeeds(150, runSubscriptions()));
+  holdsForSeeds(200, runSubscriptions()));
 
 it('of several with one source nobody is waited for who is full of something else (a seed that found it)', async () => {
   expect(await runSubscriptions()(684_228)).toEqual([]);

@@ -15,16 +15,16 @@ import { runLives } from './support/tenant-model';
 describe('a tenant', () => {
   it(
     'is shut between its lives, and no life has or loses anything through another',
-    () => holdsForSeeds(100, runLives),
-    30_000,
+    () => holdsForSeeds(200, runLives),
+    60_000,
   );
 });
 
 describe('an API key', () => {
   it(
     'is made once, shown with one secret, and opens nothing once it was revoked',
-    () => holdsForSeeds(100, runKeys),
-    30_000,
+    () => holdsForSeeds(200, runKeys),
+    60_000,
   );
 });
 
@@ -39,7 +39,7 @@ describe('the model of keys finds', () => {
     async (_, breakage, expected) => {
       expect(await firstFault(60, (seed) => runKeys(seed, breakage))).toMatch(new RegExp(expected));
     },
-    30_000,
+    60_000,
   );
 });
 
@@ -54,6 +54,6 @@ describe('the model finds', () => {
     async (_, breakage, expected) => {
       expect(await firstFault(60, (seed) => runLives(seed, breakage))).toMatch(new RegExp(expected));
     },
-    30_000,
+    60_000,
   );
 });
