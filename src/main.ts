@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { banner } from './command/banner';
 import { helpText } from './command/help';
 import type { RunningGateway } from './command/run-gateway';
@@ -20,6 +21,10 @@ import { systemIds } from './core/ids';
 import { Lifecycle } from './core/lifecycle';
 import { Metrics, makeLogger } from './core/telemetry';
 import type { Logger } from './core/telemetry';
+
+// What outlived its collections while batches were written would be made among old objects ever after, in code that small requests share:
+// each such object, dead at once, then keeps alive what it refers to until a full collection. Measured: a fifth of the gateway's CPU.
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 const commands = ['all', 'gateway', 'storage', 'schema', 'export', 'import', 'health'] as const;
 type Command = (typeof commands)[number];

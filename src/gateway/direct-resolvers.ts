@@ -1,7 +1,7 @@
 /**
  * Root fields that call their method directly. type-graphql's own resolver sorts the parameters anew at each call, copies every input
  * into an instance of its class, and awaits a validation that is off: a tenth of the CPU of a small mutation. Methods are given
- * the same arguments, inputs being plain objects; fields that need more than arguments and context keep type-graphql's.
+ * the same arguments, inputs being plain objects; fields that need more than arguments, context and info keep type-graphql's.
  */
 import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLSchema } from 'graphql';
 import type { ResolverClass } from './schema';
@@ -55,16 +55,17 @@ function setResolvers(
 
 function isPlain({ params = [], middlewares = [] }: MethodMetadata): boolean {
   const isKnown = ({ kind, propertyName }: ParameterMetadata): boolean =>
-    kind === 'arg' || (kind === 'context' && propertyName === undefined);
+    kind === 'arg' || kind === 'info' || (kind === 'context' && propertyName === undefined);
   return middlewares.length === 0 && params.every(isKnown);
 }
 
 function callOf(target: Methods, { methodName, params = [] }: MethodMetadata): GraphQLFieldResolver<unknown, unknown> {
-  const names = [...params]
-    .sort((a, b) => a.index - b.index)
-    .map(({ kind, name }) => (kind === 'arg' ? name! : undefined));
-  return (_root, args, context) => {
-    const values = names.map((name): unknown => (name === undefined ? context : args[name]));
+  const wanted = [...params].sort((a, b) => a.index - b.index);
+  return (_root, args, context, info) => {
+    const values = wanted.map(({ kind, name }): unknown => {
+      if (kind === 'arg') return args[name!];
+      return kind === 'info' ? info : context;
+    });
     return target[methodName]!(...values);
   };
 }

@@ -21,6 +21,7 @@ import type {
   WatchOptions,
 } from '../../proto/store';
 import { AppError, isAnswerTooLarge, isAppError, toAppError } from '../core/errors';
+import { UnderWay } from '../core/under-way';
 
 /** What one call's members may weigh together: half of a message, the rest is for what surrounds it. */
 const weightMax = storeLimits.messageBytesMax / 2;
@@ -139,8 +140,7 @@ interface Asked<Member, Answer> {
 class Gatherer<Member, Answer> {
   readonly #options: GathererOptions<Member, Answer>;
   #asked: Asked<Member, Answer>[] = [];
-  /** What is under way; never rejects. */
-  readonly #sending = new Set<Promise<unknown>>();
+  readonly #sending = new UnderWay();
 
   constructor(options: GathererOptions<Member, Answer>) {
     this.#options = options;
@@ -156,15 +156,13 @@ class Gatherer<Member, Answer> {
 
   /** `running`, which counts as under way until it ends. */
   holding<T>(running: Promise<T>): Promise<T> {
-    const ended = running.catch(() => undefined).finally(() => this.#sending.delete(ended));
-    this.#sending.add(ended);
-    return running;
+    return this.#sending.run(() => running);
   }
 
   /** Sends what is gathered; resolves when nothing is under way. */
   async drained(): Promise<void> {
     this.#flush();
-    while (this.#sending.size > 0) await Promise.all(this.#sending);
+    await this.#sending.idle();
   }
 
   #flush(): void {

@@ -4,6 +4,7 @@
  * on what is known of its fate; that is judged here and nowhere else.
  */
 import type { OperationBody, Reply, ReplyBody } from '../../proto/wire';
+import { Arrivals } from '../core/arrivals';
 import type { Clock } from '../core/clock';
 import type { FailureCode } from '../core/errors';
 import { AppError } from '../core/errors';
@@ -45,12 +46,9 @@ export interface PendingOptions {
 /** Failures of an answer that say nothing about an earlier try of the same operation. */
 const transient: ReadonlySet<FailureCode> = new Set(['UNAVAILABLE', 'OVERLOADED', 'DEADLINE_EXCEEDED', 'INTERNAL']);
 
-const idsEnd = 2 ** 32;
-
 export class PendingOperations {
   readonly #options: PendingOptions;
-  readonly #byId = new Map<number, PendingOperation>();
-  #lastId = 0;
+  readonly #byId = new Arrivals<PendingOperation>();
   #bytes = 0;
   #isTimed = false;
   #onEmpty: (() => void) | undefined;
@@ -81,7 +79,7 @@ export class PendingOperations {
       );
     }
     const operation: PendingOperation = {
-      id: this.#nextId(),
+      id: this.#byId.nextNumber,
       body,
       hasEffect:
         body.kind === 'commit' &&
@@ -96,7 +94,7 @@ export class PendingOperations {
       resolve,
       reject,
     };
-    this.#byId.set(operation.id, operation);
+    this.#byId.add(operation);
     this.#bytes += bytes;
     if (!this.#isTimed) this.#setTimer(deadlineMs);
     return operation;
@@ -154,12 +152,6 @@ export class PendingOperations {
   whenEmpty(): Promise<void> {
     if (this.#byId.size === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onEmpty = resolve));
-  }
-
-  #nextId(): number {
-    do this.#lastId = (this.#lastId + 1) % idsEnd;
-    while (this.#byId.has(this.#lastId));
-    return this.#lastId;
   }
 
   #settle(operation: PendingOperation): void {

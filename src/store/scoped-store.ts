@@ -36,6 +36,7 @@ import { AppError, assertInvariant } from '../core/errors';
 import { eitherSignal, endable } from '../core/endable';
 import { isHoldsDue, storedHoldsDue } from '../core/holds-due';
 import { tenantScopeLength } from '../core/keyspace';
+import { UnderWay } from '../core/under-way';
 
 /** What decides whether a scope is open. */
 export interface ScopeGate {
@@ -57,7 +58,7 @@ export class ScopedStore implements Store {
   readonly #gate: ScopeGate | undefined;
   readonly #isTenants: boolean;
   readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new UnderWay();
   /** One object for one change, however many watches show it: who is given the same can share what is made of it. */
   readonly #shown = new WeakMap<Change, Change>();
 
@@ -116,7 +117,7 @@ export class ScopedStore implements Store {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled(this.#running);
+    await this.#running.idle();
   }
 
   async *#watch(
@@ -140,13 +141,7 @@ export class ScopedStore implements Store {
 
   async #run<Result>(call: () => Promise<Result>): Promise<Result> {
     this.#refuseIfClosed();
-    const running = call();
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+    return this.#running.run(call);
   }
 
   #refuseIfClosed(): void {

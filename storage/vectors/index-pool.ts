@@ -53,6 +53,8 @@ export class IndexPool {
   readonly #options: IndexPoolOptions;
   /** By name; the least lately used first. */
   readonly #feeds = new Map<string, IndexFeed>();
+  /** The one that was last found. */
+  #latest: IndexFeed | undefined;
   /** Those that are made anew beside one that has become poor. */
   readonly #renewing = new Map<string, IndexFeed>();
   /** Those that were let go and are not over yet. */
@@ -81,11 +83,12 @@ export class IndexPool {
       this.#letGo(name);
       known = undefined;
     }
-    this.#feeds.delete(name);
     const feed = known ?? this.#open(subjectOf(name, request), true);
-    if (!feed) return undefined;
+    if (!feed || feed === this.#latest) return feed;
     // To the end: the order is that of use.
+    this.#feeds.delete(name);
     this.#feeds.set(name, feed);
+    this.#latest = feed;
     if (feed !== known) this.#makeRoom(name);
     return feed;
   }

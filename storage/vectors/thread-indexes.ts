@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { Arrivals } from '../../src/core/arrivals';
 import { AppError } from '../../src/core/errors';
 import type { IndexCall, IndexReply, IndexRequest, IndexResult } from './index-messages';
 import type { Candidates, IndexChanges, IndexQuery, IndexSettings, IndexState, Indexes } from './indexes';
@@ -31,12 +32,11 @@ const searchesEnough = 16;
 
 export class ThreadIndexes implements Indexes {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
+  #waiting = new Arrivals<Waiting>();
   /** In the order in which they came; whoever asks bounds them. */
   #asked: Asked[] = [];
   #searching = 0;
   #isSendDue = false;
-  #lastId = 0;
   #end: AppError | undefined;
 
   /** `makeWorker`: for tests, which run TypeScript. */
@@ -97,15 +97,9 @@ export class ThreadIndexes implements Indexes {
   #call(call: IndexCall, transferred: ArrayBuffer[] = []): Promise<IndexResult> {
     return new Promise((resolve, reject) => {
       if (this.#end) throw this.#end;
-      const id = this.#wait({ resolve, reject, isSearch: false });
+      const id = this.#waiting.add({ resolve, reject, isSearch: false });
       this.#worker.postMessage([{ id, call }] satisfies IndexRequest[], transferred);
     });
-  }
-
-  #wait(waiting: Waiting): number {
-    this.#lastId += 1;
-    this.#waiting.set(this.#lastId, waiting);
-    return this.#lastId;
   }
 
   /** At the end of this turn, so that what comes in it is together. */
@@ -128,7 +122,7 @@ export class ThreadIndexes implements Indexes {
         // Views of one buffer, which goes over as it is.
         const near = numbers.subarray(from, (from += query.near.length));
         near.set(query.near);
-        const id = this.#wait({ resolve, reject, isSearch: true });
+        const id = this.#waiting.add({ resolve, reject, isSearch: true });
         return { id, call: { kind: 'search', index, query: { ...query, near } } };
       });
       this.#worker.postMessage(requests, [numbers.buffer]);
@@ -152,7 +146,7 @@ export class ThreadIndexes implements Indexes {
   #fail(what: string): void {
     this.#end ??= new AppError('UNAVAILABLE', `the thread of the vector indexes ${what}`);
     for (const { reject } of [...this.#waiting.values(), ...this.#asked]) reject(this.#end);
-    this.#waiting.clear();
+    this.#waiting = new Arrivals();
     this.#asked = [];
   }
 }

@@ -32,7 +32,8 @@ class DirectResolver {
   }
 
   @Query(() => String)
-  described(@Info() info: { fieldName: string }): string {
+  described(@Info() info: { fieldName: string }, @Arg('input', () => DirectInput) input: DirectInput): string {
+    calls.push([input]);
     return info.fieldName;
   }
 }
@@ -50,7 +51,11 @@ it('a method is called on its class, with what the caller sent and the context, 
   expect(input).not.toBeInstanceOf(DirectInput);
 });
 
+it('a method is given what is asked for, where it wants to know', async () => {
+  expect(await ask('{ described(input: {}) }')).toEqual({ data: { described: 'described' } });
+  expect(calls.pop()![0]).not.toBeInstanceOf(DirectInput);
+});
+
 it('a method that wants something else is called as type-graphql does', async () => {
   expect(await ask('mutation { member }')).toEqual({ data: { member: 't' } });
-  expect(await ask('{ described }')).toEqual({ data: { described: 'described' } });
 });
