@@ -56,8 +56,8 @@ export class BatchedStore implements Store {
     });
   }
 
-  async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
-    this.#refuseIfClosed();
+  read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
+    if (this.#closed) return Promise.reject(closedError());
     const { consistency = 'linearizable', signal } = options;
     // Who may give up goes alone: nobody else's read ends with it.
     if (signal) return this.#store.read(ranges, options);
@@ -65,7 +65,7 @@ export class BatchedStore implements Store {
   }
 
   async commit(transactions: readonly Transaction[], options: CommitOptions = {}): Promise<readonly CommitOutcome[]> {
-    this.#refuseIfClosed();
+    if (this.#closed) throw closedError();
     if (options.signal) return this.#store.commit(transactions, options);
     try {
       const outcomes = await this.#commits.ask(transactions);
@@ -112,10 +112,6 @@ export class BatchedStore implements Store {
   async #close(): Promise<void> {
     await Promise.all([...Object.values(this.#reads), this.#commits].map((each) => each.drained()));
     await this.#store.close();
-  }
-
-  #refuseIfClosed(): void {
-    if (this.#closed) throw new AppError('UNAVAILABLE', 'the store is closed');
   }
 }
 
@@ -210,6 +206,10 @@ class Gatherer<Member, Answer> {
       else await Promise.all(group.map((one) => this.#send([one])));
     }
   }
+}
+
+function closedError(): AppError {
+  return new AppError('UNAVAILABLE', 'the store is closed');
 }
 
 function weighRange(range: KeyRange): number {

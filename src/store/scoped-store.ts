@@ -57,7 +57,10 @@ export class ScopedStore implements Store {
   readonly #gate: ScopeGate | undefined;
   readonly #isTenants: boolean;
   readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  /** Calls under way. */
+  #running = 0;
+  #onIdle: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
   /** One object for one change, however many watches show it: who is given the same can share what is made of it. */
   readonly #shown = new WeakMap<Change, Change>();
 
@@ -74,14 +77,19 @@ export class ScopedStore implements Store {
   async read(ranges: readonly KeyRange[], options?: ReadOptions): Promise<ReadResult> {
     const gate = this.#gate;
     const asked = gate ? [...this.#inside(ranges), { start: gate.key }] : this.#inside(ranges);
-    const { results: all, revision, nowMs } = await this.#run(() => this.#store.read(asked, options));
-    if (gate) refuseIfShut(gate, all.at(-1)!.entries[0]);
-    const results = gate ? all.slice(0, -1) : all;
-    return {
-      results: results.map(({ entries, more }) => ({ entries: entries.map((entry) => this.#outside(entry)), more })),
-      revision,
-      nowMs,
-    };
+    this.#enter();
+    try {
+      const { results: all, revision, nowMs } = await this.#store.read(asked, options);
+      if (gate) refuseIfShut(gate, all.at(-1)!.entries[0]);
+      const results = gate ? all.slice(0, -1) : all;
+      return {
+        results: results.map(({ entries, more }) => ({ entries: entries.map((entry) => this.#outside(entry)), more })),
+        revision,
+        nowMs,
+      };
+    } finally {
+      this.#leave();
+    }
   }
 
   async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
@@ -114,9 +122,10 @@ export class ScopedStore implements Store {
     return this.#run(() => this.#store.status());
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled(this.#running);
+    this.#closed ??= this.#running === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onIdle = resolve));
+    return this.#closed;
   }
 
   async *#watch(
@@ -139,14 +148,22 @@ export class ScopedStore implements Store {
   }
 
   async #run<Result>(call: () => Promise<Result>): Promise<Result> {
-    this.#refuseIfClosed();
-    const running = call();
-    this.#running.add(running);
+    this.#enter();
     try {
-      return await running;
+      return await call();
     } finally {
-      this.#running.delete(running);
+      this.#leave();
     }
+  }
+
+  #enter(): void {
+    this.#refuseIfClosed();
+    this.#running += 1;
+  }
+
+  #leave(): void {
+    this.#running -= 1;
+    if (this.#running === 0) this.#onIdle?.();
   }
 
   #refuseIfClosed(): void {
