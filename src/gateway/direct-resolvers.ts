@@ -29,6 +29,8 @@ interface MetadataStorage {
   readonly mutations: readonly MethodMetadata[];
 }
 
+type Arguments = Readonly<Record<string, unknown>>;
+
 type Methods = Readonly<Record<string, (...values: readonly unknown[]) => unknown>>;
 
 /** Has the fields of query and mutation call the methods of these classes. Throws where type-graphql keeps its notes elsewhere. */
@@ -63,10 +65,22 @@ function callOf(target: Methods, { methodName, params = [] }: MethodMetadata): G
   const names = [...params]
     .sort((a, b) => a.index - b.index)
     .map(({ kind, name }) => (kind === 'arg' ? name! : undefined));
-  return (_root, args, context) => {
-    const values = names.map((name): unknown => (name === undefined ? context : args[name]));
-    return target[methodName]!(...values);
-  };
+  const method = target[methodName]!.bind(target);
+  const [first, second, third] = names;
+  const given = (name: string | undefined, args: Arguments, context: unknown): unknown =>
+    name === undefined ? context : args[name];
+  // Nearly all have one to three parameters: no list of their values is made.
+  switch (names.length) {
+    case 1:
+      return (_root, args, context) => method(given(first, args, context));
+    case 2:
+      return (_root, args, context) => method(given(first, args, context), given(second, args, context));
+    case 3:
+      return (_root, args, context) =>
+        method(given(first, args, context), given(second, args, context), given(third, args, context));
+    default:
+      return (_root, args, context) => method(...names.map((name) => given(name, args, context)));
+  }
 }
 
 function makeInstance(resolver: ResolverClass): Methods {

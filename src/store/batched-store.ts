@@ -41,7 +41,7 @@ export class BatchedStore implements Store {
         countMax: storeLimits.readRangesMax,
         weigh: weighRange,
         send: (ranges) => store.read(ranges, { consistency }),
-        cut: (result, from, to) => ({ ...result, results: result.results.slice(from, to) }),
+        cut: ({ results, revision, nowMs }, from, to) => ({ results: results.slice(from, to), revision, nowMs }),
       });
     this.#reads = {
       linearizable: gatherReads('linearizable'),
