@@ -10,13 +10,13 @@ export function keyedHash(secret: Buffer, ...parts: readonly (string | Buffer)[]
   return digestOfParts(createHmac('sha256', secret), parts);
 }
 
-/** At one go where Node can (from 20.12 on), which takes half as long. */
-export const sha256: (bytes: Buffer) => Buffer =
+/** In base64. At one go where Node can (from 20.12 on), as text: a buffer for it would take three times as long. */
+export const sha256: (bytes: Buffer) => string =
   typeof crypto.hash === 'function'
-    ? (bytes) => crypto.hash('sha256', bytes, 'buffer')
-    : (bytes) => createHash('sha256').update(bytes).digest();
+    ? (bytes) => crypto.hash('sha256', bytes, 'base64')
+    : (bytes) => createHash('sha256').update(bytes).digest('base64');
 
-/** Takes as long whether they differ in the first byte or in the last. */
-export function isSameBytes(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
+/** Of ASCII texts. Takes as long whether they differ in the first character or in the last. */
+export function isSameText(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
 }

@@ -48,11 +48,12 @@ export interface IndexedRows {
 /** Every metric of the product. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly operations = new Counter({
+  readonly operations: Counter<'type' | 'field' | 'outcome'> = new Counter({
     name: 'norigate_operations_total',
     help: 'GraphQL operations by type, first root field and outcome (ok, or the code of the first error).',
     labelNames: ['type', 'field', 'outcome'],
     registers: [this.registry],
+    collect: () => this.#operationTallies.show(),
   });
   readonly operationSeconds = new Histogram({
     name: 'norigate_operation_seconds',
@@ -61,11 +62,12 @@ export class Metrics {
     buckets: secondsBuckets,
     registers: [this.registry],
   });
-  readonly requests = new Counter({
+  readonly requests: Counter<'status'> = new Counter({
     name: 'norigate_http_requests_total',
     help: 'HTTP answers by status.',
     labelNames: ['status'],
     registers: [this.registry],
+    collect: () => this.#answerTallies.show(),
   });
   readonly connections = new Gauge({
     name: 'norigate_websocket_connections',
@@ -141,9 +143,11 @@ export class Metrics {
   });
   #indexedRows: () => Promise<IndexedRows> = () => Promise.resolve({ rows: 0, total: 0 });
 
-  readonly #operationCounters = new Map<string, Counter.Internal>();
+  readonly #operationTallies = new Tallies(this.operations);
+  readonly #operationTallyOf = new Map<string, Map<string, Map<string, Tally>>>();
   readonly #operationTimers = new Map<string, Histogram.Internal<string>>();
-  readonly #answerCounters = new Map<number, Counter.Internal>();
+  readonly #answerTallies = new Tallies(this.requests);
+  readonly #answerTallyOf = new Map<number, Tally>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'norigate_process_' });
@@ -164,12 +168,12 @@ export class Metrics {
     this.#indexedRows = indexedRows;
   }
 
-  /** One operation more with this outcome. Labels are looked up once: on the hot path that is most of what counting costs. */
+  /** One operation more with this outcome. */
   countOperation(type: string, field: string, outcome: string): void {
-    const key = `${type} ${field} ${outcome}`;
-    let counter = this.#operationCounters.get(key);
-    if (!counter) this.#operationCounters.set(key, (counter = this.operations.labels(type, field, outcome)));
-    counter.inc();
+    // No text is put together, whose hash would have to be made.
+    const ofOutcome = inMap(this.#operationTallyOf, outcome, () => new Map<string, Map<string, Tally>>());
+    const ofField = inMap(ofOutcome, field, () => new Map<string, Tally>());
+    inMap(ofField, type, () => this.#operationTallies.add(type, field, outcome)).count += 1;
   }
 
   timeOperation(type: string, ms: number): void {
@@ -180,8 +184,42 @@ export class Metrics {
 
   /** One HTTP answer more with this status. */
   countAnswer(status: number): void {
-    let counter = this.#answerCounters.get(status);
-    if (!counter) this.#answerCounters.set(status, (counter = this.requests.labels(String(status))));
-    counter.inc();
+    inMap(this.#answerTallyOf, status, () => this.#answerTallies.add(String(status))).count += 1;
   }
+}
+
+/** What has come to a counter's labels since metrics were last read. */
+interface Tally {
+  readonly counter: Counter.Internal;
+  count: number;
+}
+
+/** What is counted at every request, beside its metric: prom-client would check and hash the labels each time. */
+class Tallies<Label extends string> {
+  readonly #counter: Counter<Label>;
+  readonly #all: Tally[] = [];
+
+  constructor(counter: Counter<Label>) {
+    this.#counter = counter;
+  }
+
+  add(...labels: readonly string[]): Tally {
+    const tally = { counter: this.#counter.labels(...labels), count: 0 };
+    this.#all.push(tally);
+    return tally;
+  }
+
+  /** Before metrics are read. */
+  show(): void {
+    for (const tally of this.#all) {
+      tally.counter.inc(tally.count);
+      tally.count = 0;
+    }
+  }
+}
+
+function inMap<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }

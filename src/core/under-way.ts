@@ -7,13 +7,22 @@ export class UnderWay {
 
   /** What `call` gives; it counts until it has settled. */
   async run<T>(call: () => Promise<T>): Promise<T> {
-    this.#count += 1;
+    this.enter();
     try {
       return await call();
     } finally {
-      this.#count -= 1;
-      if (this.#count === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+      this.leave();
     }
+  }
+
+  /** One more; whoever says so says `leave` as well, however it ends. */
+  enter(): void {
+    this.#count += 1;
+  }
+
+  leave(): void {
+    this.#count -= 1;
+    if (this.#count === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   /** Resolves when none is under way. */

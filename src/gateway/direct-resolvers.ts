@@ -29,6 +29,8 @@ interface MetadataStorage {
   readonly mutations: readonly MethodMetadata[];
 }
 
+type Arguments = Readonly<Record<string, unknown>>;
+
 type Methods = Readonly<Record<string, (...values: readonly unknown[]) => unknown>>;
 
 /** Has the fields of query and mutation call the methods of these classes. Throws where type-graphql keeps its notes elsewhere. */
@@ -61,13 +63,29 @@ function isPlain({ params = [], middlewares = [] }: MethodMetadata): boolean {
 
 function callOf(target: Methods, { methodName, params = [] }: MethodMetadata): GraphQLFieldResolver<unknown, unknown> {
   const wanted = [...params].sort((a, b) => a.index - b.index);
-  return (_root, args, context, info) => {
-    const values = wanted.map(({ kind, name }): unknown => {
-      if (kind === 'arg') return args[name!];
-      return kind === 'info' ? info : context;
-    });
-    return target[methodName]!(...values);
+  const method = target[methodName]!.bind(target);
+  const valueOf = ({ kind, name }: ParameterMetadata, args: Arguments, context: unknown, info: unknown): unknown => {
+    if (kind === 'arg') return args[name!];
+    return kind === 'info' ? info : context;
   };
+  const [first, second, third] = wanted as [ParameterMetadata, ParameterMetadata, ParameterMetadata];
+  // Nearly all have one to three parameters: no list of their values is made.
+  switch (wanted.length) {
+    case 1:
+      return (_root, args, context, info) => method(valueOf(first, args, context, info));
+    case 2:
+      return (_root, args, context, info) =>
+        method(valueOf(first, args, context, info), valueOf(second, args, context, info));
+    case 3:
+      return (_root, args, context, info) =>
+        method(
+          valueOf(first, args, context, info),
+          valueOf(second, args, context, info),
+          valueOf(third, args, context, info),
+        );
+    default:
+      return (_root, args, context, info) => method(...wanted.map((each) => valueOf(each, args, context, info)));
+  }
 }
 
 function makeInstance(resolver: ResolverClass): Methods {

@@ -115,9 +115,9 @@ export class Gateway {
    * Counts a request of a tenant; undefined where nothing limits it, or the caller is of no tenant. Rejects with the store's failures.
    */
   admit(caller: Caller, { requestId }: ErrorScene): Promise<Admission | undefined> | undefined {
-    if (caller.tenantId === '') return undefined;
+    if (!this.#requestLimit || caller.tenantId === '') return undefined;
     const { requestLimits } = this.makeContext(caller, requestId).patterns;
-    return this.#requestLimit?.admit(requestLimits, caller.apiKey?.id);
+    return this.#requestLimit.admit(requestLimits, caller.apiKey?.id);
   }
 
   /** The source of the document that a request means. Throws where it names none, or one that may not be run. */
@@ -159,7 +159,8 @@ export class Gateway {
       if (turn) await turn;
       try {
         const context = this.makeContext(caller, scene.requestId);
-        result = await operation.run(undefined, context, inputs);
+        const running = operation.run(undefined, context, inputs);
+        result = running instanceof Promise ? await running : running;
       } finally {
         this.#turns.leave(caller.tenantId);
       }

@@ -8,10 +8,10 @@ import { isAppError } from '../core/errors';
 import { answer } from './answer';
 import type { AskedOperation, HttpCaller } from './answer';
 import { Apollo } from './apollo';
-import type { Caller } from './authentication';
 import { statusOf, toClientError } from './errors';
 import type { ErrorScene } from './errors';
 import type { Gateway } from './gateway';
+import type { Admission } from './request-limit';
 import { presentedByHeaders } from './authentication';
 import { HttpRefusal, contentTypes, mediaTypes, readAccept, readBody, requireJson, send, sendErrors } from './http-io';
 import type { Acceptance, MediaType } from './http-io';
@@ -72,7 +72,11 @@ export class GraphqlHttp {
       throw new HttpRefusal(406, `The answers here are ${Object.values(mediaTypes).join(', ')}.`);
     const scene = this.#gateway.scene();
     const exchange: Exchange = { request, response, method, accept, mediaType: accept.whole ?? mediaTypes.json, scene };
-    const parameters = method === 'POST' ? await this.#parametersOfBody(request) : parametersOfSearch(search);
+    if (method === 'POST') requireJson(request);
+    const parameters =
+      method === 'POST'
+        ? parametersOfBody(await readBody(request, this.#options.bodyBytesMax))
+        : parametersOfSearch(search);
     try {
       await this.#run(exchange, parameters);
     } catch (thrown) {
@@ -80,22 +84,11 @@ export class GraphqlHttp {
     }
   }
 
-  async #parametersOfBody(request: IncomingMessage): Promise<Parameters> {
-    requireJson(request);
-    const text = await readBody(request, this.#options.bodyBytesMax);
-    let body: unknown;
-    try {
-      body = JSON.parse(text);
-    } catch {
-      throw new HttpRefusal(400, 'The request body is not JSON.');
-    }
-    return checkParameters(body);
-  }
-
   async #run(exchange: Exchange, parameters: Parameters): Promise<void> {
     const gateway = this.#gateway;
     const asker = await gateway.authenticate(presentedByHeaders(exchange.request.headers));
-    await this.#admit(exchange, asker);
+    const admission = gateway.admit(asker, exchange.scene);
+    if (admission) this.#admit(exchange, await admission);
     const source = gateway.sourceOf(parameters);
     const caller: HttpCaller = { caller: asker, scene: exchange.scene, mediaType: exchange.mediaType };
     if (source !== undefined) {
@@ -113,9 +106,8 @@ export class GraphqlHttp {
     await this.#runThroughApollo(exchange, { ...parameters, query: source }, caller);
   }
 
-  /** Counts the request where requests have a limit. Throws RATE_LIMITED. The fields go with whatever is answered. */
-  async #admit({ response, scene }: Exchange, caller: Caller): Promise<void> {
-    const admission = await this.#gateway.admit(caller, scene);
+  /** Throws RATE_LIMITED where it is not let in. The fields go with whatever is answered. */
+  #admit({ response }: Exchange, admission: Admission | undefined): void {
     if (!admission) return;
     for (const [name, value] of Object.entries(admission.fields)) response.setHeader(name, value);
     if (admission.refusal) throw admission.refusal;
@@ -175,6 +167,16 @@ function checkParameters(body: unknown): Parameters {
   if (!isAbsent(variables) && !isMap(variables)) throw new HttpRefusal(400, 'variables must be an object.');
   if (!isAbsent(extensions) && !isMap(extensions)) throw new HttpRefusal(400, 'extensions must be an object.');
   return { query: query ?? undefined, documentId, operationName, variables, extensions } as Parameters;
+}
+
+function parametersOfBody(text: string): Parameters {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new HttpRefusal(400, 'The request body is not JSON.');
+  }
+  return checkParameters(body);
 }
 
 function parametersOfSearch(search: string): Parameters {

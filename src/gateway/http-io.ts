@@ -53,19 +53,19 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<st
       request.pause();
       tooLong();
     });
-    request.once('end', () => {
+    request.on('end', () => {
       try {
         resolve(utf8.decode(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
       } catch {
         reject(new HttpRefusal(400, 'The request body is not UTF-8.'));
       }
     });
-    // Every request is closed at its end, too.
+    // Every request is closed at its end, too. Each comes once: "on" spares what "once" wraps around a listener.
     const cutOff = (): void => {
       if (!request.complete) reject(new HttpRefusal(400, 'The request body was cut off.'));
     };
-    request.once('error', cutOff);
-    request.once('close', cutOff);
+    request.on('error', cutOff);
+    request.on('close', cutOff);
   });
 }
 

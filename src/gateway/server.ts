@@ -143,7 +143,7 @@ class HttpGateway implements GatewayServer {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
-    response.once('finish', () => this.gateway.metrics.countAnswer(response.statusCode));
+    response.on('finish', () => this.gateway.metrics.countAnswer(response.statusCode));
     // A connection that stays open would keep a stop waiting.
     if (this.#isDraining) response.setHeader('connection', 'close');
     this.#route(request, response).catch((error: unknown) => {
@@ -166,7 +166,7 @@ class HttpGateway implements GatewayServer {
     if (refusal !== undefined) throw new HttpRefusal(403, `${refusal}.`);
     if (headers.origin !== undefined) this.#allowOrigin(response, headers.origin);
     if (method === 'OPTIONS') return preflight(response);
-    if (path === '/graphql') return this.#graphqlHttp.handle(request, response, mark < 0 ? '' : url.slice(mark));
+    if (path === '/graphql') return await this.#graphqlHttp.handle(request, response, mark < 0 ? '' : url.slice(mark));
     if (method !== 'GET' && method !== 'HEAD')
       throw new HttpRefusal(405, `${path} is read with GET.`, { allow: 'GET, HEAD' });
     await this.#page(response, path, headers.host ?? '');

@@ -1,7 +1,7 @@
 /** A user's sessions in the store: their keys, how a decision sees one, and how many of them are read together. */
 import { limits } from '../../proto/limits';
 import type { Entry, KeyRange, Revision, Store } from '../../proto/store';
-import { isSameBytes, sha256 } from '../core/secret';
+import { isSameText, sha256 } from '../core/secret';
 import { familyRange, families, keyspace } from '../core/keyspace';
 import type { View } from '../store/transact';
 import { decodeEnded, decodeHead, decodeSession, encodeEnded, encodeHead, encodeSession } from './session-record';
@@ -67,7 +67,7 @@ function ttlUntil({ nowMs }: View, atMs: number): number {
 
 /** Whether this is the secret of the session's token. */
 export function opens(secret: Buffer, { secretHash }: Pick<SessionRecord, 'secretHash'>): boolean {
-  return isSameBytes(sha256(secret), Buffer.from(secretHash, 'base64'));
+  return isSameText(sha256(secret), secretHash);
 }
 
 // --- many of them ------------------------------------------------------------------------------------------------

@@ -41,20 +41,18 @@ export function makeToken({ secret, user, number }: SessionToken): string {
 /** Undefined where it is not a token that we ever gave. */
 export function parseToken(token: string): SessionToken | undefined {
   const bytes = exactly(token, sessionSecretBytes + userBytes + numberBytes);
-  if (!bytes) return undefined;
-  const secret = bytes.subarray(0, sessionSecretBytes);
-  return { secret, ...placeIn(bytes.subarray(sessionSecretBytes)) };
+  return bytes && { secret: bytes.subarray(0, sessionSecretBytes), ...placeIn(bytes, sessionSecretBytes) };
 }
 
 /** The global id of a session. */
 export function sessionId(place: SessionPlace): string {
-  return encodeOpaque('sessionNode', Buffer.from(placeText(place), 'utf8'));
+  return encodeOpaque('sessionNode', Buffer.from(placeText(place), 'latin1'));
 }
 
 /** The place that the payload of a global id names; undefined where it names none. */
 export function parseSessionId(payload: string): SessionPlace | undefined {
   const bytes = exactly(payload, userBytes + numberBytes);
-  return bytes && placeIn(bytes);
+  return bytes && placeIn(bytes, 0);
 }
 
 /** The cursor of a list behind a session. */
@@ -69,11 +67,15 @@ export function requireSessionCursor(field: string, cursor: string): number {
 }
 
 function placeText({ user, number }: SessionPlace): string {
-  return Buffer.concat([user, uint48(number)]).toString('base64url');
+  const bytes = Buffer.allocUnsafe(userBytes + numberBytes);
+  bytes.set(user);
+  bytes.writeUIntBE(number, userBytes, numberBytes);
+  return bytes.toString('base64url');
 }
 
-function placeIn(bytes: Buffer): SessionPlace {
-  return { user: Buffer.from(bytes.subarray(0, userBytes)), number: bytes.readUIntBE(userBytes, numberBytes) };
+function placeIn(bytes: Buffer, from: number): SessionPlace {
+  const numberAt = from + userBytes;
+  return { user: bytes.subarray(from, numberAt), number: bytes.readUIntBE(numberAt, numberBytes) };
 }
 
 /** The bytes of a base64url text, where it is the only way to write just as many bytes. */

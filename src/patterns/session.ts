@@ -128,15 +128,15 @@ export class Sessions {
   }
 
   /** The live session that the token opens. Does not extend it. */
-  async get(token: string): Promise<Session | undefined> {
+  get(token: string): Promise<Session | undefined> {
     const parsed = parseToken(token);
-    return parsed && this.#read(parsed, (record) => opens(parsed.secret, record));
+    return parsed ? this.#read(parsed, parsed.secret) : Promise.resolve(undefined);
   }
 
   /** The live session with this payload of a global id. */
-  async byId(payload: string): Promise<Session | undefined> {
+  byId(payload: string): Promise<Session | undefined> {
     const place = parseSessionId(payload);
-    return place && this.#read(place);
+    return place ? this.#read(place) : Promise.resolve(undefined);
   }
 
   /** A page of the user's live sessions, oldest first. */
@@ -163,7 +163,7 @@ export class Sessions {
     const run = async (): Promise<Settled<Begun>> => {
       const plan = maxPerUser === undefined ? undefined : await planEviction(this.#store, user, maxPerUser);
       const number = this.#turns.nextNumber(user);
-      const secretHash = sha256(secret).toString('base64');
+      const secretHash = sha256(secret);
       const ended = plan ? [keyspace.sessionsEnded(user)] : [];
       const evicted = plan?.through === undefined ? [] : [keyspace.session(user, plan.through)];
       return this.#transact.run<Begun>({
@@ -238,7 +238,7 @@ export class Sessions {
     const parsed = parseToken(token);
     if (!parsed) return { kind: 'invalid' };
     const { secret, salt } = this.#newSecret(idempotencyKey);
-    const secretHash = sha256(secret).toString('base64');
+    const secretHash = sha256(secret);
     const input = { token, idempotencyKey };
     const settled = await this.#transact.run<Answer>({
       ...rowsOf(parsed),
@@ -317,18 +317,18 @@ export class Sessions {
     }
   }
 
-  async #read(
-    place: SessionPlace,
-    fits: (record: SessionRecord) => boolean = () => true,
-  ): Promise<Session | undefined> {
+  /** `secret`: of a token, which has to open it. */
+  async #read(place: SessionPlace, secret?: Buffer): Promise<Session | undefined> {
     const { user, number } = place;
-    const keys = [keyspace.session(user, number), keyspace.sessionsEnded(user)];
-    const { results, nowMs } = await this.#store.read(keys.map((start) => ({ start })));
-    const [row, ended] = results.map(({ entries }) => entries[0]);
+    const ranges = [{ start: keyspace.session(user, number) }, { start: keyspace.sessionsEnded(user) }];
+    const { results, nowMs } = await this.#store.read(ranges);
+    const row = results[0]!.entries[0];
     if (!row) return undefined;
     const record = decodeSession(row.value);
-    const isGone = isOver(record, number, { endedThrough: decodeEnded(ended?.value).through, nowMs });
-    return isGone || !fits(record) ? undefined : toSession(place, record, row.revision);
+    const endedThrough = decodeEnded(results[1]!.entries[0]?.value).through;
+    if (isOver(record, number, { endedThrough, nowMs })) return undefined;
+    if (secret && !opens(secret, record)) return undefined;
+    return toSession(place, record, row.revision);
   }
 
   async #outcomeOf(place: SessionPlace, { outcome, revision }: Settled<Answer>): Promise<SessionOutcome> {
@@ -382,6 +382,17 @@ function markable(answer: Answer): unknown {
 
 function toSession(place: SessionPlace, record: SessionRecord, revision: Revision): Session {
   const { userId, email, roles, attributes, createdAtMs, lastAccessedAtMs, expiresAtMs, absoluteExpiresAtMs } = record;
-  const times = { createdAtMs, lastAccessedAtMs, expiresAtMs, absoluteExpiresAtMs };
-  return { id: sessionId(place), number: place.number, revision, userId, email, roles, attributes, ...times };
+  return {
+    id: sessionId(place),
+    number: place.number,
+    revision,
+    userId,
+    email,
+    roles,
+    attributes,
+    createdAtMs,
+    lastAccessedAtMs,
+    expiresAtMs,
+    absoluteExpiresAtMs,
+  };
 }

@@ -42,7 +42,7 @@ export class BatchedStore implements Store {
         countMax: storeLimits.readRangesMax,
         weigh: weighRange,
         send: (ranges) => store.read(ranges, { consistency }),
-        cut: (result, from, to) => ({ ...result, results: result.results.slice(from, to) }),
+        cut: ({ results, revision, nowMs }, from, to) => ({ results: results.slice(from, to), revision, nowMs }),
       });
     this.#reads = {
       linearizable: gatherReads('linearizable'),
@@ -57,8 +57,8 @@ export class BatchedStore implements Store {
     });
   }
 
-  async read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
-    this.#refuseIfClosed();
+  read(ranges: readonly KeyRange[], options: ReadOptions = {}): Promise<ReadResult> {
+    if (this.#closed) return Promise.reject(closedError());
     const { consistency = 'linearizable', signal } = options;
     // Who may give up goes alone: nobody else's read ends with it.
     if (signal) return this.#store.read(ranges, options);
@@ -66,7 +66,7 @@ export class BatchedStore implements Store {
   }
 
   async commit(transactions: readonly Transaction[], options: CommitOptions = {}): Promise<readonly CommitOutcome[]> {
-    this.#refuseIfClosed();
+    if (this.#closed) throw closedError();
     if (options.signal) return this.#store.commit(transactions, options);
     try {
       const outcomes = await this.#commits.ask(transactions);
@@ -113,10 +113,6 @@ export class BatchedStore implements Store {
   async #close(): Promise<void> {
     await Promise.all([...Object.values(this.#reads), this.#commits].map((each) => each.drained()));
     await this.#store.close();
-  }
-
-  #refuseIfClosed(): void {
-    if (this.#closed) throw new AppError('UNAVAILABLE', 'the store is closed');
   }
 }
 
@@ -208,6 +204,10 @@ class Gatherer<Member, Answer> {
       else await Promise.all(group.map((one) => this.#send([one])));
     }
   }
+}
+
+function closedError(): AppError {
+  return new AppError('UNAVAILABLE', 'the store is closed');
 }
 
 function weighRange(range: KeyRange): number {

@@ -75,14 +75,19 @@ export class ScopedStore implements Store {
   async read(ranges: readonly KeyRange[], options?: ReadOptions): Promise<ReadResult> {
     const gate = this.#gate;
     const asked = gate ? [...this.#inside(ranges), { start: gate.key }] : this.#inside(ranges);
-    const { results: all, revision, nowMs } = await this.#run(() => this.#store.read(asked, options));
-    if (gate) refuseIfShut(gate, all.at(-1)!.entries[0]);
-    const results = gate ? all.slice(0, -1) : all;
-    return {
-      results: results.map(({ entries, more }) => ({ entries: entries.map((entry) => this.#outside(entry)), more })),
-      revision,
-      nowMs,
-    };
+    this.#refuseIfClosed();
+    this.#running.enter();
+    try {
+      const { results: all, revision, nowMs } = await this.#store.read(asked, options);
+      if (gate) refuseIfShut(gate, all.at(-1)!.entries[0]);
+      const results = ranges.map((_, index) => {
+        const { entries, more } = all[index]!;
+        return { entries: entries.map((entry) => this.#outside(entry)), more };
+      });
+      return { results, revision, nowMs };
+    } finally {
+      this.#running.leave();
+    }
   }
 
   async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
