@@ -80,11 +80,12 @@ export class ScopedStore implements Store {
     try {
       const { results: all, revision, nowMs } = await this.#store.read(asked, options);
       if (gate) refuseIfShut(gate, all.at(-1)!.entries[0]);
-      const results = ranges.map((_, index) => {
-        const { entries, more } = all[index]!;
-        return { entries: entries.map((entry) => this.#outside(entry)), more };
-      });
-      return { results, revision, nowMs };
+      const results = gate ? all.slice(0, -1) : all;
+      return {
+        results: results.map(({ entries, more }) => ({ entries: entries.map((entry) => this.#outside(entry)), more })),
+        revision,
+        nowMs,
+      };
     } finally {
       this.#running.leave();
     }

@@ -1,4 +1,5 @@
 /** One scope of a store among others. */
+import type { KeyRange, Store } from '../../proto/store';
 import { holdsDueRange, holdsDueValue, readHoldsDueKey } from '../../src/core/holds-due';
 import { keyspace, reservedScope, tenantScope } from '../../src/core/keyspace';
 import { AppError } from '../../src/core/errors';
@@ -92,6 +93,23 @@ describe('two scopes of one store', () => {
     expect((await store.status()).revision).toBe(revision);
     await other.close();
     await watch.drain();
+    await remove();
+  });
+
+  test('one of them closes when its calls have ended, whoever asks it to', async () => {
+    const { store, remove } = await memoryFixture({});
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const slow = { read: (ranges: readonly KeyRange[]) => held.then(() => store.read(ranges)) } as unknown as Store;
+    const scope = new ScopedStore(slow, tenantScope('a', 1));
+    const read = scope.read([everything]);
+    let closed = 0;
+    const closes = [scope.close(), scope.close()].map((each) => each.then(() => (closed += 1)));
+    await store.status();
+    expect(closed).toBe(0);
+    goOn();
+    await Promise.all([read, ...closes]);
+    await scope.close();
     await remove();
   });
 });
