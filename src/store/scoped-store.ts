@@ -57,7 +57,10 @@ export class ScopedStore implements Store {
   readonly #gate: ScopeGate | undefined;
   readonly #isTenants: boolean;
   readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  /** Calls that run. */
+  #running = 0;
+  /** Called when none does. */
+  readonly #onIdle: (() => void)[] = [];
   /** One object for one change, however many watches show it: who is given the same can share what is made of it. */
   readonly #shown = new WeakMap<Change, Change>();
 
@@ -85,9 +88,14 @@ export class ScopedStore implements Store {
   }
 
   async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
-    const scoped = transactions.map((transaction) => this.#transaction(transaction));
-    const outcomes = await this.#run(() => this.#store.commit(scoped, options));
-    return outcomes.map((outcome) => this.#outcome(outcome));
+    this.#begin();
+    try {
+      const scoped = transactions.map((transaction) => this.#transaction(transaction));
+      const outcomes = await this.#store.commit(scoped, options);
+      return outcomes.map((outcome) => this.#outcome(outcome));
+    } finally {
+      this.#end();
+    }
   }
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
@@ -116,7 +124,7 @@ export class ScopedStore implements Store {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled(this.#running);
+    if (this.#running > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   async *#watch(
@@ -139,14 +147,22 @@ export class ScopedStore implements Store {
   }
 
   async #run<Result>(call: () => Promise<Result>): Promise<Result> {
-    this.#refuseIfClosed();
-    const running = call();
-    this.#running.add(running);
+    this.#begin();
     try {
-      return await running;
+      return await call();
     } finally {
-      this.#running.delete(running);
+      this.#end();
     }
+  }
+
+  #begin(): void {
+    this.#refuseIfClosed();
+    this.#running += 1;
+  }
+
+  #end(): void {
+    this.#running -= 1;
+    if (this.#running === 0 && this.#onIdle.length > 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #refuseIfClosed(): void {
@@ -154,7 +170,11 @@ export class ScopedStore implements Store {
   }
 
   #prefixed(key: Buffer): Buffer {
-    return Buffer.concat([this.#scope, key], this.#scope.length + key.length);
+    const scope = this.#scope;
+    const prefixed = Buffer.allocUnsafe(scope.length + key.length);
+    prefixed.set(scope);
+    prefixed.set(key, scope.length);
+    return prefixed;
   }
 
   #inside(ranges: readonly KeyRange[]): readonly KeyRange[] {
@@ -169,23 +189,31 @@ export class ScopedStore implements Store {
 
   #transaction(transaction: Transaction): Transaction {
     const { checks, writes, marks, scope } = transaction;
+    const scopedChecks = this.#checks(checks);
+    // What is written is mostly what was checked, in the same order, and then one buffer under this store too.
+    const scopedKey = (key: Buffer, index: number): Buffer =>
+      checks[index]?.key === key ? scopedChecks[index]!.key : this.#key(key);
     return {
       ...transaction,
-      checks: this.#checks(checks),
-      writes: writes.map((write) => ({ ...write, key: this.#written(write.key) })),
-      ...(marks && { marks: marks.map((mark) => ({ ...mark, key: this.#key(mark.key) })) }),
+      checks: scopedChecks,
+      writes: writes.map((write, index) => ({
+        ...write,
+        key: this.#written(write.key) ?? scopedKey(write.key, index),
+      })),
+      ...(marks && marks.length > 0 && { marks: marks.map((mark) => ({ ...mark, key: this.#key(mark.key) })) }),
       scope: scope === undefined ? this.#scope : this.#prefixed(scope),
     };
   }
 
   #checks(checks: readonly Check[]): Check[] {
-    const scoped = checks.map((check) => ({ ...check, key: this.#key(check.key) }));
+    const scoped = checks.map(({ key, revision }) => ({ key: this.#key(key), revision }));
     if (this.#gate) scoped.push({ key: this.#gate.key, revision: this.#gate.revision });
     return scoped;
   }
 
-  #written(key: Buffer): Buffer {
-    return this.#isTenants && isHoldsDue(key) ? storedHoldsDue(this.#scope, key) : this.#key(key);
+  /** Where a row of the one kind that is written elsewhere stands; undefined: it is of another kind. */
+  #written(key: Buffer): Buffer | undefined {
+    return this.#isTenants && isHoldsDue(key) ? storedHoldsDue(this.#scope, key) : undefined;
   }
 
   /** The empty key is no key: it stays empty, so that the store refuses the transaction alone. */
