@@ -6,6 +6,7 @@ import { invalidArgument } from '../src/core/errors';
 import type { LoadStep } from './portable';
 
 const attemptIdBytes = 16;
+const noMarks: NonNullable<Transaction['marks']> = [];
 const searchChecksMax = 16;
 
 /** Refuses ranges that break a limit: throws INVALID_ARGUMENT. */
@@ -80,7 +81,7 @@ export function transactionBytes(transaction: Transaction): number {
   let bytes = 0;
   for (const check of transaction.checks) bytes += check.key.length;
   for (const write of transaction.writes) bytes += write.key.length + (write.kind === 'put' ? write.value.length : 0);
-  for (const mark of transaction.marks ?? []) bytes += mark.key.length + mark.value.length;
+  for (const mark of transaction.marks ?? noMarks) bytes += mark.key.length + mark.value.length;
   return bytes;
 }
 
@@ -95,7 +96,7 @@ export function faultOf(transaction: Transaction): AppError | undefined {
 }
 
 function validateTransaction(transaction: Transaction): void {
-  const marks = transaction.marks ?? [];
+  const marks = transaction.marks ?? noMarks;
   const operations = transaction.checks.length + transaction.writes.length + marks.length;
   if (operations > storeLimits.transactionOperationsMax) {
     const rule = `has ${operations} checks, writes and marks, at most ${storeLimits.transactionOperationsMax} are allowed`;
@@ -115,9 +116,11 @@ function validateTransaction(transaction: Transaction): void {
   if (transaction.validUntilMs !== undefined) {
     checkInteger('validUntilMs', transaction.validUntilMs, 0, Number.MAX_SAFE_INTEGER);
   }
-  for (const name of ['keysMax', 'bytesMax'] as const) {
-    const most = transaction.quota?.[name];
-    if (most !== undefined) checkInteger(`quota.${name}`, most, 0, Number.MAX_SAFE_INTEGER);
+  if (transaction.quota) {
+    for (const name of ['keysMax', 'bytesMax'] as const) {
+      const most = transaction.quota[name];
+      if (most !== undefined) checkInteger(`quota.${name}`, most, 0, Number.MAX_SAFE_INTEGER);
+    }
   }
   if (transaction.attemptId !== undefined && transaction.attemptId.length !== attemptIdBytes) {
     throw invalidArgument('attemptId', `has ${transaction.attemptId.length} bytes, it must have ${attemptIdBytes}`);
@@ -141,14 +144,16 @@ export function validateLoad({ rows, marks }: LoadStep): void {
 
 /** Every commit passes here with each of its rows: what a fault is called is put together where there is one. */
 function validateChecks(checks: readonly Check[]): void {
-  for (const [index, { key, revision }] of checks.entries()) {
+  for (let index = 0; index < checks.length; index += 1) {
+    const { key, revision } = checks[index]!;
     if (!isKey(key)) checkKey(`checks[${index}].key`, key);
     if (!isWhole(revision)) checkInteger(`checks[${index}].revision`, revision, 0, Number.MAX_SAFE_INTEGER);
   }
 }
 
 function validateWrites({ writes }: Transaction): void {
-  for (const [index, write] of writes.entries()) {
+  for (let index = 0; index < writes.length; index += 1) {
+    const write = writes[index]!;
     if (!isKey(write.key)) checkKey(`writes[${index}].key`, write.key);
     if (write.kind !== 'put') continue;
     if (write.value.length > storeLimits.storedValueBytesMax)

@@ -22,7 +22,7 @@ import { keyAfter } from '../core/tuple';
 import { LatestState } from '../store/latest-state';
 import type { StateRead } from '../store/latest-state';
 import { rememberAsJson } from '../store/remember';
-import type { Remembered, Transact, View } from '../store/transact';
+import type { Remembered, Settled, Transact, View } from '../store/transact';
 
 /** A counter as it is read: all shards summed, from one snapshot. */
 export interface Counter {
@@ -197,7 +197,7 @@ export class Counters {
     requireInteger('input.by', by, { min: -integerMax, max: integerMax });
     if (by === 0) throw invalidArgument('input.by', 'is 0: an increment changes the counter');
     const remembered = rememberAsJson<IncrementOutcome>({ mutation: 'incrementCounter', input, defaults: { by: 1 } });
-    return this.#laidOut(name, (layout) => this.#incrementIn(layout, input, remembered));
+    return await this.#laidOut(name, (layout) => this.#incrementIn(layout, input, remembered));
   }
 
   /** Sets the value, of a sharded counter too; a missing counter is made with one shard. */
@@ -208,8 +208,8 @@ export class Counters {
     const key = keyspace.counter(name);
     const generation = this.#newGeneration();
     const remembered = rememberAsJson<IncrementOutcome>({ mutation: 'setCounter', input });
-    return this.#laidOut(name, async (layout) => {
-      const { outcome } = await this.#transact.run<IncrementOutcome>({
+    return this.#laidOut(name, (layout) =>
+      this.#transact.run<IncrementOutcome>({
         records: [key, ...shardKeysOf(name, layout.shards)],
         decide: (view) => {
           const { outcome, next } = decideSet(readHeadIn(view, key, layout), { value, generation }, view.nowMs);
@@ -217,18 +217,17 @@ export class Counters {
           return outcome;
         },
         remembered,
-      });
-      return outcome;
-    });
+      }),
+    );
   }
 
   /** Removes the counter with all its shards; whether there was one. */
   async delete(name: string): Promise<boolean> {
     requireName('name', name);
     const key = keyspace.counter(name);
-    const wasPresent = await this.#laidOut(name, async (layout) => {
+    const wasPresent = await this.#laidOut(name, (layout) => {
       const shardKeys = shardKeysOf(name, layout.shards);
-      const { outcome } = await this.#transact.run<boolean>({
+      return this.#transact.run<boolean>({
         records: [key, ...shardKeys],
         decide: (view) => {
           if (!readHeadIn(view, key, layout)) return false;
@@ -238,7 +237,6 @@ export class Counters {
           return true;
         },
       });
-      return outcome;
     });
     this.#knownShards.delete(name);
     return wasPresent;
@@ -278,12 +276,12 @@ export class Counters {
     return counters.filter((counter) => counter !== undefined);
   }
 
-  /** Runs a command laid out for what is known of the counter, and again where that turned out to be otherwise. */
-  async #laidOut<O>(name: string, run: (layout: Layout) => Promise<O>): Promise<O> {
+  /** The outcome of a command laid out for what is known of the counter, and again where that turned out to be otherwise. */
+  async #laidOut<O>(name: string, run: (layout: Layout) => Promise<Settled<O>>): Promise<O> {
     let layout: Layout = { shards: this.#knownShards.get(name) ?? 1, readsAll: false };
     for (let tries = 1; tries <= layoutTriesMax; tries += 1) {
       try {
-        return await run(layout);
+        return (await run(layout)).outcome;
       } catch (error) {
         if (!isAppError(error) || !(error.cause instanceof LaidOutOtherwise)) throw error;
         layout = error.cause.layout;
@@ -299,31 +297,29 @@ export class Counters {
     if (this.#knownShards.size > knownShardsMax) this.#knownShards.delete(this.#knownShards.keys().next().value!);
   }
 
-  async #incrementIn(
+  #incrementIn(
     layout: Layout,
     { name, by, idempotencyKey }: IncrementCounter,
     remembered: Remembered<IncrementOutcome> | undefined,
-  ): Promise<IncrementOutcome> {
+  ): Promise<Settled<IncrementOutcome>> {
     const { shards, readsAll } = layout;
     const headKey = keyspace.counter(name);
     if (shards === 1) {
-      const { outcome } = await this.#transact.run<IncrementOutcome>({
+      return this.#transact.run<IncrementOutcome>({
         records: [headKey],
         decide: (view) => incrementHead(view, { headKey, by, layout }),
         remembered,
       });
-      return outcome;
     }
     const shard = this.#shardFor(shards, idempotencyKey);
     const shardKey = keyspace.counterShard(name, shard);
     const otherShardKeys = readsAll ? shardKeysOf(name, shards).filter((_, other) => other !== shard) : [];
-    const { outcome } = await this.#transact.run<IncrementOutcome>({
+    return this.#transact.run<IncrementOutcome>({
       records: [shardKey],
       guards: [headKey, ...otherShardKeys],
       decide: (view) => incrementShard(view, { headKey, shardKey, otherShardKeys, by, layout }),
       remembered,
     });
-    return outcome;
   }
 
   #shardFor(shards: number, idempotencyKey: string | undefined): number {

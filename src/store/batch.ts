@@ -4,17 +4,7 @@
  * brought. An outcome that writes nothing is confirmed too: by the checks of that commit, or by a read or a conflict of this
  * very batch, which came after its commands, never by kept state alone. Costs one commit, and one read where the state is not kept.
  */
-import type {
-  Check,
-  CommitOutcome,
-  Committed,
-  Conflict,
-  Entry,
-  MarkEntry,
-  Revision,
-  Store,
-  Transaction,
-} from '../../proto/store';
+import type { Check, Committed, Conflict, Entry, MarkEntry, Revision, Store, Transaction } from '../../proto/store';
 import { backoffDelayMs } from '../core/backoff';
 import type { Clock } from '../core/clock';
 import { AppError, toAppError } from '../core/errors';
@@ -114,21 +104,19 @@ type Decided =
 interface Decision {
   readonly decided: readonly Decided[];
   readonly transaction: Transaction;
+  /** The keys of its writes, as latin1, in their order. */
+  readonly written: readonly string[];
   /** Where nothing is written and everything rests on one snapshot, that confirms the outcomes. */
   readonly confirmedBy: Snapshot | undefined;
 }
 
+/** Most batches have none, and nearly every command is a batch of its own. */
+const noIds: ReadonlySet<string> = new Set();
+const noRows: ReadonlyMap<string, Buffer> = new Map();
+
 /** Runs one batch until each of its jobs is settled, failed, or left over. Never throws. */
-export async function runBatch(jobs: readonly Job[], dependencies: BatchDependencies): Promise<BatchEnd> {
-  const batch = new Batch(jobs, dependencies);
-  try {
-    await batch.run();
-    return { leftOver: batch.leftOver };
-  } catch (thrown) {
-    const failure = toAppError(thrown);
-    batch.fail(failure);
-    return { leftOver: batch.leftOver, failure };
-  }
+export function runBatch(jobs: readonly Job[], dependencies: BatchDependencies): Promise<BatchEnd> {
+  return new Batch(jobs, dependencies).run();
 }
 
 class Batch {
@@ -136,81 +124,85 @@ class Batch {
   readonly #keys = new Map<string, Buffer>();
   readonly #state = new Map<string, Entry | undefined>();
   /** Rows whose values nobody looks at: read without them, and then of no use to others. */
-  readonly #bare = new Set<string>();
+  readonly #bare: ReadonlySet<string> = noIds;
   /** Rows that are not checked, by the rows that are checked in their place. */
-  readonly #covered = new Map<string, Buffer>();
-  readonly #covering = new Set<string>();
+  readonly #covered: ReadonlyMap<string, Buffer> = noRows;
+  readonly #covering: ReadonlySet<string> = noIds;
   /** When the covered rows were read. */
   #coveredAsOf: Revision = 0;
   #snapshot: Snapshot | undefined;
   #live: readonly Job[];
-  leftOver: readonly Job[] = [];
+  #leftOver: readonly Job[] = [];
   /** Left over so that the others win. */
   readonly #spared: Job[] = [];
 
   constructor(jobs: readonly Job[], dependencies: BatchDependencies) {
     this.#live = jobs;
     this.#dependencies = dependencies;
-    for (const { keys, fresh, bareKeys } of jobs) {
+    for (const { keys, fresh } of jobs) {
       for (const key of keys) this.#keys.set(key.toString('latin1'), key);
-      for (const key of bareKeys) this.#bare.add(key.toString('latin1'));
       for (const key of fresh) {
         const id = key.toString('latin1');
         this.#keys.set(id, key);
         this.#state.set(id, undefined);
       }
     }
-    for (const { covered } of jobs) if (covered) this.#cover(covered);
-    if (this.#bare.size === 0) return;
-    for (const { keys, bareKeys } of jobs) {
-      for (const key of keys) if (!bareKeys.includes(key)) this.#bare.delete(key.toString('latin1'));
+    const covers = jobs.flatMap(({ covered }) => covered ?? []);
+    if (covers.length > 0) {
+      this.#covering = new Set(covers.map(({ by }) => by.toString('latin1')));
+      this.#covered = new Map(covers.flatMap(({ rows }) => rows.map((row) => [row.toString('latin1'), row])));
     }
-  }
-
-  #cover({ by, rows }: Covered): void {
-    this.#covering.add(by.toString('latin1'));
-    for (const row of rows) {
-      const id = row.toString('latin1');
-      this.#covered.set(id, row);
+    for (const [id, row] of this.#covered) {
       this.#keys.set(id, row);
       // Another command may have named it as one that it makes.
       this.#state.delete(id);
     }
+    if (jobs.some(({ bareKeys }) => bareKeys.length > 0)) this.#bare = bareIdsOf(jobs);
   }
 
-  async run(): Promise<void> {
-    const { clock, ids, report } = this.#dependencies;
+  async run(): Promise<BatchEnd> {
+    const { store, clock, ids, report } = this.#dependencies;
     const commands = this.#live.length;
-    await this.#learn();
     let conflicts = 0;
-    while (this.#live.length > 0 && conflicts < batchTriesMax) {
-      if (conflicts > 0 && conflicts % triesAtOnce === 0)
-        await clock.sleep(backoffDelayMs(conflicts / triesAtOnce, retryBackoff, ids));
-      if (this.#isCoverBroken()) await this.#readCovered();
-      const decision = this.#decide();
-      const outcome = await this.#confirm(decision);
-      if (outcome.kind === 'committed') this.#conclude(decision, outcome);
-      else if (outcome.kind === 'failed') this.#failFor(outcome.error);
-      else {
-        conflicts += 1;
-        this.#learnFrom(decision.transaction, outcome);
-        // A small batch is decided and sent sooner than the next one of a writer that has many to go with it.
-        if (conflicts >= triesAtOnce) this.#spared.push(...this.#keepHalf());
+    try {
+      await this.#learn();
+      while (this.#live.length > 0 && conflicts < batchTriesMax) {
+        if (conflicts > 0 && conflicts % triesAtOnce === 0)
+          await clock.sleep(backoffDelayMs(conflicts / triesAtOnce, retryBackoff, ids));
+        if (this.#isCoverBroken()) await this.#readCovered();
+        const decision = this.#decide();
+        const outcome = confirmationOf(decision) ?? (await store.commit([decision.transaction]))[0]!;
+        if (outcome.kind === 'committed') this.#conclude(decision, outcome);
+        else if (outcome.kind === 'failed') this.#failFor(outcome.error);
+        else {
+          conflicts += 1;
+          this.#learnFrom(decision.transaction, outcome);
+          // A small batch is decided and sent sooner than the next one of a writer that has many to go with it.
+          if (conflicts >= triesAtOnce) this.#spared.push(...this.#keepHalf());
+        }
       }
+      report({ commands, conflicts });
+      if (this.#live.length > 0) throw this.#contention();
+      return { leftOver: this.#leftOver };
+    } catch (thrown) {
+      const failure = toAppError(thrown);
+      this.#fail(failure);
+      return { leftOver: this.#leftOver, failure };
     }
-    report({ commands, conflicts });
-    if (this.#live.length === 0) return;
+  }
+
+  #contention(): AppError {
     // Those that were spared have lost as often.
     const spared = new Set(this.#spared);
     this.#live = [...this.#live, ...spared];
-    this.leftOver = this.leftOver.filter((job) => !spared.has(job));
-    throw new AppError(
+    this.#leftOver = this.#leftOver.filter((job) => !spared.has(job));
+    return new AppError(
       'CONTENTION',
       `other writers won ${batchTriesMax} times in a row: nothing was written, try again`,
     );
   }
 
-  fail(error: AppError): void {
+  #fail(error: AppError): void {
     // What was believed may be what failed.
     for (const id of this.#keys.keys()) this.#dependencies.memory.drop(this.#dependencies.memoryScope + id);
     for (const job of this.#live) job.fail(error);
@@ -302,39 +294,32 @@ class Batch {
       decided.push(one);
     }
     this.#live = decided.map(({ job }) => job);
-    this.leftOver = [...this.leftOver, ...leftOver];
+    this.#leftOver = [...this.#leftOver, ...leftOver];
     return this.#decision(decided, overlay);
   }
 
   #decision(decided: readonly Decided[], overlay: BatchOverlay): Decision {
-    const { writes, marks, touched, validUntilMs } = overlay;
+    const { writes, written, marks, touched, validUntilMs } = overlay;
     const snapshot = this.#snapshot;
     const isConfirmed = writes.length === 0 && snapshot !== undefined && isWithin(touched, snapshot.keys);
     // What a snapshot has confirmed needs no check more; its marks are still to be written.
-    if (isConfirmed) return { decided, transaction: { checks: [], writes, marks }, confirmedBy: snapshot };
-    const checks: Check[] = Array.from(touched, (id) => {
+    if (isConfirmed) return { decided, transaction: { checks: [], writes, marks }, written, confirmedBy: snapshot };
+    const checks: Check[] = [];
+    for (const id of touched) {
       const entry = this.#state.get(id);
       const isAlive = entry !== undefined && (entry.expiresAtMs === 0 || entry.expiresAtMs > overlay.nowMs);
-      return { key: this.#keys.get(id)!, revision: isAlive ? entry.revision : 0 };
-    });
+      checks.push({ key: this.#keys.get(id)!, revision: isAlive ? entry.revision : 0 });
+    }
     const transaction = { checks, writes, marks, ...(validUntilMs === undefined ? {} : { validUntilMs }) };
-    return { decided, transaction, confirmedBy: undefined };
+    return { decided, transaction, written, confirmedBy: undefined };
   }
 
   // --- committing --------------------------------------------------------------------------------------------------
 
-  async #confirm({ transaction, confirmedBy }: Decision): Promise<CommitOutcome> {
-    if (confirmedBy && transaction.marks!.length === 0) {
-      return { kind: 'committed', revision: confirmedBy.revision, nowMs: confirmedBy.nowMs };
-    }
-    const [outcome] = await this.#dependencies.store.commit([transaction]);
-    return outcome!;
-  }
-
-  #conclude({ decided, transaction, confirmedBy }: Decision, { revision, nowMs }: Committed): void {
+  #conclude({ decided, transaction, written, confirmedBy }: Decision, { revision, nowMs }: Committed): void {
     if (!confirmedBy) this.#dependencies.time.heard(nowMs);
-    for (const write of transaction.writes) {
-      const id = write.key.toString('latin1');
+    for (const [index, write] of transaction.writes.entries()) {
+      const id = written[index]!;
       // Side rows are not kept: nobody decides on them.
       if (!this.#keys.has(id)) continue;
       if (write.kind === 'delete') this.#know(id, undefined, revision);
@@ -354,7 +339,7 @@ class Batch {
   #keepHalf(): readonly Job[] {
     const half = Math.ceil(this.#live.length / 2);
     const left = this.#live.slice(half);
-    this.leftOver = [...left, ...this.leftOver];
+    this.#leftOver = [...left, ...this.#leftOver];
     this.#live = this.#live.slice(0, half);
     return left;
   }
@@ -374,6 +359,22 @@ class Batch {
     for (const job of this.#live) if (job.mark) job.fail(error);
     this.#live = this.#live.filter((job) => !job.mark);
   }
+}
+
+/** Where a snapshot confirms all of it and there is no mark to be written, no commit is needed. */
+function confirmationOf({ transaction, confirmedBy }: Decision): Committed | undefined {
+  if (!confirmedBy || transaction.marks!.length > 0) return undefined;
+  return { kind: 'committed', revision: confirmedBy.revision, nowMs: confirmedBy.nowMs };
+}
+
+/** Rows at whose values none of the jobs looks. */
+function bareIdsOf(jobs: readonly Job[]): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const { bareKeys } of jobs) for (const key of bareKeys) ids.add(key.toString('latin1'));
+  for (const { keys, bareKeys } of jobs) {
+    for (const key of keys) if (!bareKeys.includes(key)) ids.delete(key.toString('latin1'));
+  }
+  return ids;
 }
 
 /** Undefined: it does not fit this batch. */

@@ -92,9 +92,15 @@ export class ScopedStore implements Store {
   }
 
   async commit(transactions: readonly Transaction[], options?: CommitOptions): Promise<readonly CommitOutcome[]> {
-    const scoped = transactions.map((transaction) => this.#transaction(transaction));
-    const outcomes = await this.#run(() => this.#store.commit(scoped, options));
-    return outcomes.map((outcome) => this.#outcome(outcome));
+    this.#refuseIfClosed();
+    this.#running.enter();
+    try {
+      const scoped = transactions.map((transaction) => this.#transaction(transaction));
+      const outcomes = await this.#store.commit(scoped, options);
+      return outcomes.map((outcome) => this.#outcome(outcome));
+    } finally {
+      this.#running.leave();
+    }
   }
 
   watch(ranges: readonly KeyRange[], options: WatchOptions = {}): AsyncIterable<WatchBatch> {
@@ -155,7 +161,11 @@ export class ScopedStore implements Store {
   }
 
   #prefixed(key: Buffer): Buffer {
-    return Buffer.concat([this.#scope, key], this.#scope.length + key.length);
+    const scope = this.#scope;
+    const prefixed = Buffer.allocUnsafe(scope.length + key.length);
+    prefixed.set(scope);
+    prefixed.set(key, scope.length);
+    return prefixed;
   }
 
   #inside(ranges: readonly KeyRange[]): readonly KeyRange[] {
@@ -170,23 +180,31 @@ export class ScopedStore implements Store {
 
   #transaction(transaction: Transaction): Transaction {
     const { checks, writes, marks, scope } = transaction;
+    const scopedChecks = this.#checks(checks);
+    // What is written is mostly what was checked, in the same order, and then one buffer under this store too.
+    const scopedKey = (key: Buffer, index: number): Buffer =>
+      checks[index]?.key === key ? scopedChecks[index]!.key : this.#key(key);
     return {
       ...transaction,
-      checks: this.#checks(checks),
-      writes: writes.map((write) => ({ ...write, key: this.#written(write.key) })),
-      ...(marks && { marks: marks.map((mark) => ({ ...mark, key: this.#key(mark.key) })) }),
+      checks: scopedChecks,
+      writes: writes.map((write, index) => ({
+        ...write,
+        key: this.#written(write.key) ?? scopedKey(write.key, index),
+      })),
+      ...(marks && marks.length > 0 && { marks: marks.map((mark) => ({ ...mark, key: this.#key(mark.key) })) }),
       scope: scope === undefined ? this.#scope : this.#prefixed(scope),
     };
   }
 
   #checks(checks: readonly Check[]): Check[] {
-    const scoped = checks.map((check) => ({ ...check, key: this.#key(check.key) }));
+    const scoped = checks.map(({ key, revision }) => ({ key: this.#key(key), revision }));
     if (this.#gate) scoped.push({ key: this.#gate.key, revision: this.#gate.revision });
     return scoped;
   }
 
-  #written(key: Buffer): Buffer {
-    return this.#isTenants && isHoldsDue(key) ? storedHoldsDue(this.#scope, key) : this.#key(key);
+  /** Where a row of the one kind that is written elsewhere stands; undefined: it is of another kind. */
+  #written(key: Buffer): Buffer | undefined {
+    return this.#isTenants && isHoldsDue(key) ? storedHoldsDue(this.#scope, key) : undefined;
   }
 
   /** The empty key is no key: it stays empty, so that the store refuses the transaction alone. */

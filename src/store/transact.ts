@@ -62,6 +62,8 @@ export interface TransactOptions {
   readonly report?: (report: BatchReport) => void;
 }
 
+const noKeys: readonly Buffer[] = [];
+
 /** Storage does not answer: what waits behind such a failure would only wait to fail as well. */
 const outageCodes: ReadonlySet<FailureCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED']);
 
@@ -97,24 +99,15 @@ export class Transact {
    * Runs a command: its outcome, once it stands in the store (or, where it wrote nothing, once that was confirmed there).
    * Rejects with what the decision threw, IDEMPOTENCY_KEY_REUSED, CONTENTION, OVERLOADED, or the store's failure.
    */
-  async run<O>(command: Command<O>): Promise<Settled<O>> {
-    this.#refuseIfFull();
-    const {
-      records,
-      guards = [],
-      rows = [],
-      fresh = [],
-      covered,
-      isSolo = false,
-      keysOnly = false,
-      decide,
-      remembered,
-    } = command;
-    const mark = remembered && makeMarkIdentity(remembered.idempotency);
+  run<O>(command: Command<O>): Promise<Settled<O>> {
     return new Promise((resolve, reject) => {
+      this.#refuseIfFull();
+      const { records, guards = noKeys, rows = noKeys, fresh = noKeys, covered, isSolo = false } = command;
+      const { keysOnly = false, decide, remembered } = command;
+      const mark = remembered && makeMarkIdentity(remembered.idempotency);
       const job: Job = {
-        keys: [...records, ...guards, ...rows],
-        bareKeys: keysOnly === 'rows' ? rows : keysOnly ? [...records, ...rows] : [],
+        keys: guards.length + rows.length === 0 ? records : [...records, ...guards, ...rows],
+        bareKeys: keysOnly === 'rows' ? rows : keysOnly ? [...records, ...rows] : noKeys,
         fresh,
         covered,
         decide,

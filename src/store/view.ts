@@ -61,6 +61,16 @@ interface PendingRow {
   readonly write: Write;
 }
 
+/** What a decision relies on and writes. */
+class Decided {
+  readonly touched = new Set<string>();
+  readonly pending = new Map<string, PendingRow>();
+  validUntilMs = Infinity;
+  refusedUntilMs = Infinity;
+}
+
+const nothingTouched: ReadonlySet<string> = new Set();
+
 /** What a scope's prefix adds to a key at most: the keys here are without it. */
 const scopeBytesMax = 264;
 const { transactionBytesMax } = storeLimits;
@@ -73,20 +83,13 @@ export class BatchOverlay implements View {
   readonly #base: BaseState;
   /** Rows for which the check of another row stands. */
   readonly #covered: { has(id: string): boolean };
-  readonly #touched = new Set<string>();
-  readonly #pending = new Map<string, PendingRow>();
   readonly #marks: Mark[] = [];
-  #validUntilMs = Infinity;
-  #refusedUntilMs = Infinity;
+  /** All decisions so far; undefined: none has touched anything. */
+  #all: Decided | undefined;
   #operations = 0;
   #bytes = 0;
-  /** Of the decision that runs. */
-  readonly #own = {
-    touched: new Set<string>(),
-    pending: new Map<string, PendingRow>(),
-    validUntilMs: Infinity,
-    refusedUntilMs: Infinity,
-  };
+  /** The decision that runs. */
+  #own!: Decided;
 
   constructor(base: BaseState, nowMs: number, covered: { has(id: string): boolean } = new Set<string>()) {
     this.#base = base;
@@ -100,11 +103,8 @@ export class BatchOverlay implements View {
    * first: that one is the store's to judge.
    */
   decide<O>(decision: (view: View) => Verdict<O>): Verdict<O> | undefined {
-    const own = this.#own;
-    own.touched.clear();
-    own.pending.clear();
-    own.validUntilMs = Infinity;
-    own.refusedUntilMs = Infinity;
+    const own = new Decided();
+    this.#own = own;
     let verdict: Verdict<O>;
     try {
       verdict = decision(this);
@@ -118,11 +118,18 @@ export class BatchOverlay implements View {
 
   /** Keys whose state some decision relied on, as latin1. */
   get touched(): ReadonlySet<string> {
-    return this.#touched;
+    return this.#all?.touched ?? nothingTouched;
   }
 
   get writes(): Write[] {
-    return Array.from(this.#pending.values(), ({ write }) => write);
+    const writes: Write[] = [];
+    if (this.#all) for (const { write } of this.#all.pending.values()) writes.push(write);
+    return writes;
+  }
+
+  /** The keys of the writes, as latin1, in their order. */
+  get written(): readonly string[] {
+    return this.#all ? [...this.#all.pending.keys()] : [];
   }
 
   get marks(): readonly Mark[] {
@@ -131,15 +138,16 @@ export class BatchOverlay implements View {
 
   /** Undefined: nothing that it relied on ends. */
   get validUntilMs(): number | undefined {
-    const refusedUntilMs = this.#pending.size === 0 ? this.#refusedUntilMs : Infinity;
-    const untilMs = Math.min(this.#validUntilMs, refusedUntilMs);
+    const all = this.#all;
+    if (!all) return undefined;
+    const untilMs = all.pending.size === 0 ? Math.min(all.validUntilMs, all.refusedUntilMs) : all.validUntilMs;
     return untilMs === Infinity ? undefined : untilMs;
   }
 
   get(key: Buffer): Row | undefined {
     const id = this.#idOf(key);
     if (!this.#covered.has(id)) this.#own.touched.add(id);
-    const pending = this.#own.pending.get(id) ?? this.#pending.get(id);
+    const pending = this.#own.pending.get(id) ?? this.#all?.pending.get(id);
     if (pending) return pending.row;
     const entry = this.#base.get(id);
     if (!entry || entry.expiresAtMs === 0) return entry;
@@ -191,16 +199,17 @@ export class BatchOverlay implements View {
 
   /** Adds what the decision did to the batch, where that fits. */
   #take(mark: Mark | undefined): boolean {
-    const { touched, pending, validUntilMs, refusedUntilMs } = this.#own;
+    const own = this.#own;
+    const all = this.#all;
     let operations = this.#operations;
     let bytes = this.#bytes;
-    for (const id of touched) {
-      if (this.#touched.has(id)) continue;
+    for (const id of own.touched) {
+      if (all?.touched.has(id)) continue;
       operations += 1;
       bytes += scopeBytesMax + id.length;
     }
-    for (const [id, { write }] of pending) {
-      const replaced = this.#pending.get(id);
+    for (const [id, { write }] of own.pending) {
+      const replaced = all?.pending.get(id);
       if (replaced) bytes -= valueBytes(replaced.write);
       else {
         operations += 1;
@@ -212,17 +221,22 @@ export class BatchOverlay implements View {
       operations += 1;
       bytes += scopeBytesMax + mark.key.length + mark.value.length;
     }
-    const isFirst = this.#operations === 0;
-    if (!isFirst && (operations > operationsMax || bytes > transactionBytesMax)) return false;
+    if (this.#operations > 0 && (operations > operationsMax || bytes > transactionBytesMax)) return false;
     this.#operations = operations;
     this.#bytes = bytes;
-    for (const id of touched) this.#touched.add(id);
-    for (const [id, row] of pending) this.#pending.set(id, row);
     if (mark) this.#marks.push(mark);
-    this.#validUntilMs = Math.min(this.#validUntilMs, validUntilMs);
-    this.#refusedUntilMs = Math.min(this.#refusedUntilMs, refusedUntilMs);
+    // Nearly every batch is of one command.
+    if (!all) this.#all = own;
+    else addTo(all, own);
     return true;
   }
+}
+
+function addTo(all: Decided, { touched, pending, validUntilMs, refusedUntilMs }: Decided): void {
+  for (const id of touched) all.touched.add(id);
+  for (const [id, row] of pending) all.pending.set(id, row);
+  all.validUntilMs = Math.min(all.validUntilMs, validUntilMs);
+  all.refusedUntilMs = Math.min(all.refusedUntilMs, refusedUntilMs);
 }
 
 function valueBytes(write: Write): number {

@@ -3,7 +3,7 @@
  * compares, nested ones too, see the state before the whole: so only those travel together whose writes touch nothing that another reads or
  * writes. How they stand side by side, `sections.ts` says; a transaction that is too large for company goes alone. Pure.
  */
-import type { Transaction } from '../../proto/store';
+import type { Check, Transaction, Write } from '../../proto/store';
 import type { Layout } from './layout';
 import { encodeMark, encodeRow } from './layout';
 import type { Compare, RequestOp } from './messages';
@@ -70,7 +70,7 @@ export function planTransaction(
   let witness: Buffer | undefined;
   for (const [index, write] of writes.entries()) {
     // What is written is mostly what was checked, in the same order.
-    const row = checks[index]?.key.equals(write.key) ? compare[index]!.key : layout.row(write.key);
+    const row = isCheckedBy(checks[index], write) ? compare[index]!.key : layout.row(write.key);
     if (write.kind === 'delete') {
       deletes.push(deleteOp(row));
       continue;
@@ -153,7 +153,14 @@ export interface RowNames {
 }
 
 export function rowNamesOf({ checks, writes }: Transaction): RowNames {
-  return { checks: checks.map(({ key }) => nameOf(key)), writes: writes.map(({ key }) => nameOf(key)) };
+  const names = checks.map(({ key }) => nameOf(key));
+  const written = writes.map((write, index) => (isCheckedBy(checks[index], write) ? names[index]! : nameOf(write.key)));
+  return { checks: names, writes: written };
+}
+
+/** Whether both are of one row: then they mostly have one buffer. */
+function isCheckedBy(check: Check | undefined, { key }: Write): boolean {
+  return check !== undefined && (check.key === key || check.key.equals(key));
 }
 
 export function footprintOf({ marks = noMarks, scope = noScope, attemptId }: Transaction, names: RowNames): Footprint {

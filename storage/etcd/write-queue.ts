@@ -93,17 +93,10 @@ export class WriteQueue {
       );
     }
     return new Promise((resolve) => {
-      const call = {};
-      const outcomes = new Array<CommitOutcome>(transactions.length);
-      let open = transactions.length;
+      const call = new Call(transactions.length, resolve);
       transactions.forEach((transaction, index) => {
-        const finish = (outcome: CommitOutcome): void => {
-          outcomes[index] = outcome;
-          open -= 1;
-          if (open === 0) resolve(outcomes);
-        };
         const error = faults[index];
-        if (error) return finish({ kind: 'failed', error });
+        if (error) return call.finish(index, { kind: 'failed', error });
         const names = rowNamesOf(transaction);
         const waiting: WaitingTransaction = {
           kind: 'transaction',
@@ -123,7 +116,7 @@ export class WriteQueue {
           settle: (outcome) => {
             if (waiting.isSettled) return;
             waiting.isSettled = true;
-            finish(outcome);
+            call.finish(index, outcome);
           },
         };
         this.#push(waiting);
@@ -215,6 +208,25 @@ export class WriteQueue {
   #push(waiting: Waiting): void {
     this.#waiting.push(waiting);
     this.#bytes += waiting.bytes;
+  }
+}
+
+/** One call: resolves when each of its transactions has its outcome. */
+class Call {
+  readonly #outcomes: CommitOutcome[];
+  readonly #resolve: (outcomes: readonly CommitOutcome[]) => void;
+  #open: number;
+
+  constructor(size: number, resolve: (outcomes: readonly CommitOutcome[]) => void) {
+    this.#outcomes = new Array<CommitOutcome>(size);
+    this.#resolve = resolve;
+    this.#open = size;
+  }
+
+  finish(index: number, outcome: CommitOutcome): void {
+    this.#outcomes[index] = outcome;
+    this.#open -= 1;
+    if (this.#open === 0) this.#resolve(this.#outcomes);
   }
 }
 
