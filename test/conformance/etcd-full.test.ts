@@ -40,7 +40,8 @@ test('what is UNAVAILABLE was not written, what was acknowledged was', async () 
   };
   await Promise.all(Array.from({ length: writers }, (_, writer) => fill(writer)));
   const names = [...fates.keys()];
-  const { results } = await stores[0]!.read(names.map((name) => ({ start: Buffer.from(name) })));
+  // Without the values, which may be more than one answer has room for.
+  const { results } = await stores[0]!.read(names.map((name) => ({ start: Buffer.from(name), keysOnly: true })));
   const wrong = names.filter((name, index) => {
     const isThere = results[index]!.entries.length > 0;
     return isThere !== (fates.get(name)!.kind === 'committed');
