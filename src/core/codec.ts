@@ -6,9 +6,14 @@ export function encodeRecord(format: number, record: object): Buffer {
   return Buffer.from(String.fromCharCode(format) + JSON.stringify(record), 'utf8');
 }
 
-/** Throws INTERNAL where the format is not the one expected: damage, or data of a later program. */
+/** Throws INTERNAL where the first byte is not the format expected: damage, or data of a later program. `what` it is, with its article. */
+export function requireFormat(bytes: Buffer, expected: number, what: string): void {
+  if (bytes[0] === expected) return;
+  throw new AppError('INTERNAL', `${what} of format ${bytes[0]} where ${expected} was expected`);
+}
+
+/** Throws as `requireFormat`. */
 export function decodeRecord<T>(format: number, bytes: Buffer): T {
-  if (bytes[0] !== format)
-    throw new AppError('INTERNAL', `a record of format ${bytes[0]} where ${format} was expected`);
+  requireFormat(bytes, format, 'a record');
   return JSON.parse(bytes.toString('utf8', 1)) as T;
 }

@@ -1,5 +1,5 @@
 /** Chance and identity, passed in: outside this file nobody calls Math.random or the crypto generators. */
-import { createHash, randomBytes, randomFillSync } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Hash, Hmac } from 'node:crypto';
 import { assertInvariant } from './errors';
 
@@ -12,34 +12,14 @@ export interface Ids {
   fraction(): number;
 }
 
-const uuidBytes = 16;
-/** Random bytes of the next UUIDs, drawn for 256 of them at once. */
-const uuidPool = Buffer.alloc(256 * uuidBytes);
-let uuidAt = uuidPool.length;
-const uuidText = Buffer.from('00000000-0000-4000-8000-000000000000', 'latin1');
-const hexDigits = Buffer.from('0123456789abcdef', 'latin1');
+const uuidText = Buffer.alloc(36);
 
 /**
- * As `crypto.randomUUID` makes them, but as one piece: its own are strings put together of twenty, each an object for garbage
- * collection, and a request holds one until the next comes on its connection.
+ * The library's are strings put together of twenty, each an object for garbage collection, and a request holds one until the next
+ * comes on its connection: here it is one piece.
  */
 function makeUuid(): string {
-  if (uuidAt === uuidPool.length) {
-    randomFillSync(uuidPool);
-    uuidAt = 0;
-  }
-  uuidPool[uuidAt + 6] = (uuidPool[uuidAt + 6]! & 0x0f) | 0x40;
-  uuidPool[uuidAt + 8] = (uuidPool[uuidAt + 8]! & 0x3f) | 0x80;
-  let to = 0;
-  for (let index = 0; index < uuidBytes; index += 1) {
-    // Behind these bytes stands a hyphen.
-    if (index === 4 || index === 6 || index === 8 || index === 10) to += 1;
-    const byte = uuidPool[uuidAt + index]!;
-    uuidText[to] = hexDigits[byte >> 4]!;
-    uuidText[to + 1] = hexDigits[byte & 0x0f]!;
-    to += 2;
-  }
-  uuidAt += uuidBytes;
+  uuidText.write(randomUUID(), 'latin1');
   return uuidText.toString('latin1');
 }
 

@@ -329,13 +329,7 @@ export const keyspace = {
   kv: (key: string | Buffer): Buffer => familyKey('kv', key),
   counter: (name: string): Buffer => familyKey('counter', name),
   counterShard: (name: string, shard: number): Buffer => familyKey('counterShard', escaped(name), uint32(shard)),
-  session: (user: Buffer, number: number): Buffer => {
-    const key = Buffer.allocUnsafe(1 + user.length + 6);
-    key[0] = families.session.code;
-    key.set(user, 1);
-    key.writeUIntBE(number, 1 + user.length, 6);
-    return key;
-  },
+  session: (user: Buffer, number: number): Buffer => familyKey('session', user, uint48(number)),
   sessionHead: (user: Buffer): Buffer => familyKey('sessionHead', user),
   sessionsEnded: (user: Buffer): Buffer => familyKey('sessionsEnded', user),
   /** The number in the key of a session. */

@@ -3,7 +3,7 @@
  * and to whom, so that rows, sweeper and quotas cannot disagree. Usage stands in one row for each life of a tenant, in
  * the reserved scope, written by the storage tier alone, in the commit that changes it.
  */
-import { AppError } from './errors';
+import { requireFormat } from './codec';
 import { billedFamilies, families, reservedScope, tenantScopeLength } from './keyspace';
 import { prefixEnd, readUint64, uint64 } from './tuple';
 
@@ -57,6 +57,6 @@ export function encodeUsage({ keys, bytes }: Usage): Buffer {
 
 /** Throws INTERNAL where the bytes are of another format. */
 export function decodeUsage(row: Buffer): Usage {
-  if (row[0] !== format) throw new AppError('INTERNAL', `a usage of format ${row[0]} where ${format} was expected`);
+  requireFormat(row, format, 'a usage');
   return { keys: readUint64(row, 1), bytes: readUint64(row, 9) };
 }

@@ -2,6 +2,7 @@
  * Whole numbers below 2^53 in as few bytes as they need: 7 bits a byte, the least first, the top bit on all but the last (LEB128);
  * and texts behind their lengths, which are written so.
  */
+import { requireFormat } from './codec';
 import { assertInvariant } from './errors';
 
 /** The longest one. */
@@ -11,6 +12,12 @@ export const varintBytes = 8;
 export interface Reading {
   readonly bytes: Buffer;
   next: number;
+}
+
+/** What stands behind the format, which is the first byte. Throws as `requireFormat`. */
+export function readingOf(bytes: Buffer, format: number, what: string): Reading {
+  requireFormat(bytes, format, what);
+  return { bytes, next: 1 };
 }
 
 /** Writes it at `offset`; the offset behind it. */
@@ -42,15 +49,14 @@ export function readVarint(reading: Reading): number {
   }
 }
 
-/** Writes a text at `offset`; the offset behind it. Needs room for its length and three bytes a UTF-16 unit. */
+/** Writes a text at `offset`; the offset behind it. It takes at most three bytes a UTF-16 unit, and its length. */
 export function writeText(bytes: Buffer, offset: number, text: string): number {
-  // Mostly short: then its length, known when it is written, is the one byte before it.
-  const length = bytes.write(text, offset + 1);
-  if (length < 128) {
-    bytes[offset] = length;
-    return offset + 1 + length;
+  if (3 * text.length < 128) {
+    // Its length takes one byte, whatever it is, and is known when the text is written.
+    bytes[offset] = bytes.write(text, offset + 1);
+    return offset + 1 + bytes[offset];
   }
-  const at = writeVarint(bytes, offset, length);
+  const at = writeVarint(bytes, offset, Buffer.byteLength(text));
   return at + bytes.write(text, at);
 }
 

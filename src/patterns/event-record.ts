@@ -3,12 +3,11 @@
  * JSON: data and metadata stand in them as the text that is shown, and are parsed only where somebody asks for them.
  */
 import type { Entry } from '../../proto/store';
-import { decodeRecord, encodeRecord } from '../core/codec';
-import { AppError, assertInvariant } from '../core/errors';
+import { decodeRecord, encodeRecord, requireFormat } from '../core/codec';
+import { assertInvariant } from '../core/errors';
 import { keyspace, readEventKey, readEventPlaceKey } from '../core/keyspace';
 import { readUint64, uint64 } from '../core/tuple';
-import { readText, readVarint, varintBytes, varintOf, writeVarint } from '../core/varint';
-import type { Reading } from '../core/varint';
+import { readingOf, readText, readVarint, varintBytes, varintOf, writeVarint } from '../core/varint';
 
 /** A stream's head: small, whatever the number of its events. */
 export interface StreamHead {
@@ -73,6 +72,7 @@ export interface Snapshot {
 }
 
 const format = 1;
+const rowName = "an event's row";
 
 /** A head of a stream that has no event yet. */
 export const noStream: StreamHead = {
@@ -97,7 +97,7 @@ export function encodeTail({ position, atMs }: Tail): Buffer {
 
 export function decodeTail(value: Buffer | undefined): Tail {
   if (!value) return { position: 0, atMs: 0 };
-  requireFormat(value);
+  requireFormat(value, format, rowName);
   return { position: readUint64(value, 1), atMs: readUint64(value, 9) };
 }
 
@@ -106,7 +106,7 @@ export function encodeIdRow(version: number): Buffer {
 }
 
 export function decodeIdRow(value: Buffer): number {
-  return readVarint(readingOf(value));
+  return readVarint(readingOf(value, format, rowName));
 }
 
 /** Into one buffer: there may be a hundred thousand of them a second. */
@@ -127,7 +127,7 @@ export function encodeEvent(event: Omit<Event, 'streamId' | 'version'>): Buffer 
 }
 
 export function toEvent(streamId: string, { key, value }: Pick<Entry, 'key' | 'value'>): Event {
-  const reading = readingOf(value);
+  const reading = readingOf(value, format, rowName);
   const position = readVarint(reading);
   const atMs = readVarint(reading);
   const followers = readVarint(reading);
@@ -154,7 +154,7 @@ export function encodePlace({ streamId, version, types, bytes }: Place): Buffer 
 }
 
 export function toPlace({ key, value }: Pick<Entry, 'key' | 'value'>): Place {
-  const reading = readingOf(value);
+  const reading = readingOf(value, format, rowName);
   const streamId = readText(reading);
   const version = readVarint(reading);
   const bytes = readVarint(reading);
@@ -170,7 +170,7 @@ export function encodeSnapshot({ version, state, takenAtMs }: Omit<Snapshot, 'st
 }
 
 export function toSnapshot(streamId: string, value: Buffer): Snapshot {
-  const reading = readingOf(value);
+  const reading = readingOf(value, format, rowName);
   const version = readVarint(reading);
   const takenAtMs = readVarint(reading);
   return { streamId, version, takenAtMs, state: value.toString('utf8', reading.next) };
@@ -184,14 +184,4 @@ export function streamIdOf(headKey: Buffer): string {
 function sized(text: string): Buffer[] {
   const bytes = Buffer.from(text, 'utf8');
   return [varintOf(bytes.length), bytes];
-}
-
-function readingOf(value: Buffer): Reading {
-  requireFormat(value);
-  return { bytes: value, next: 1 };
-}
-
-function requireFormat(value: Buffer): void {
-  if (value[0] === format) return;
-  throw new AppError('INTERNAL', `an event's row of format ${value[0]} where ${format} was expected`);
 }

@@ -15,7 +15,7 @@ import type { Transact, View } from '../store/transact';
 import { decisionTime, foldDue } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState } from './inventory-due';
-import { endHolds, nextExpiryOf, toExpired, withMovement } from './inventory-item';
+import { endHolds, mayHaveEnded, nextExpiryOf, toExpired, withMovement } from './inventory-item';
 import { decodeItem, toHold } from './inventory-records';
 import type { Hold, ItemRecord } from './inventory-records';
 import { deleteDue, itemRef, putItem } from './inventory-rows';
@@ -149,8 +149,7 @@ export class InventoryExpiry {
     const nextExpiryMs = nextExpiryOf(state.item);
     const nextInMs = nextExpiryMs && nextExpiryMs - nowMs;
     const { stored } = state;
-    const mayHaveEnded = (nextExpiryOf(stored) ?? Infinity) <= nowMs;
-    if (holds.length === 0 && !mayHaveEnded && !isDue(stored, nowMs))
+    if (holds.length === 0 && !mayHaveEnded(stored, nowMs) && !isDue(stored, nowMs))
       return { isMore: false, nextInMs, dueAtMs: stored.dueAtMs };
     const { outcome } = await transact.run({
       records: [keyspace.inventoryItem(sku)],

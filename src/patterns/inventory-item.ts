@@ -21,6 +21,11 @@ export function nextExpiryOf({ held, nextExpiryMs }: ItemRecord): number | undef
   return first === Infinity ? undefined : first;
 }
 
+/** Whether something that counts as reserved may have ended. */
+export function mayHaveEnded(item: ItemRecord, nowMs: number): boolean {
+  return (nextExpiryOf(item) ?? Infinity) <= nowMs;
+}
+
 /** The hold of a reservation, where it stands in the item. */
 export function holdIn({ held }: ItemRecord, id: string): ItemHold | undefined {
   return held.find(({ reservationId }) => reservationId === id);

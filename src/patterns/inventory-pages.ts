@@ -10,7 +10,6 @@ import { keyAfter, readUint64, uint64 } from '../core/tuple';
 import { decisionTime, statusAt } from './inventory-decisions';
 import { readItems } from './inventory-due';
 import type { ItemState } from './inventory-due';
-import { nextExpiryOf } from './inventory-item';
 import { decodeItem, decodeReservation, recentMovements, skuOf, toHold, toMovements } from './inventory-records';
 import type { Hold, ItemRecord, Movement, ReservationRecord } from './inventory-records';
 import { movementsOfRow } from './inventory-rows';
@@ -73,6 +72,8 @@ export async function readMovementPage(store: Store, sku: string, { first, after
   const [itemEntry] = results[0]!.entries;
   const [nextHold] = results[1]!.entries;
   const item = itemEntry && decodeItem(itemEntry.value);
+  const holds = [...(item?.held ?? []), ...(nextHold ? [toHold(nextHold)] : [])];
+  const isBehind = holds.some(({ expiresAtMs }) => expiresAtMs <= nowMs);
   let { entries, more } = results[2]!;
   const found = item ? recentMovements(sku, item) : [];
   const isWanted = ({ number }: Movement): boolean => before === undefined || number < before;
@@ -80,9 +81,6 @@ export async function readMovementPage(store: Store, sku: string, { first, after
     for (const entry of entries) found.push(...toMovements(sku, entry));
     const nodes = found.filter(isWanted);
     if (nodes.length > first || !more) {
-      const isBehind = [item && nextExpiryOf(item), nextHold && toHold(nextHold).expiresAtMs].some(
-        (endsAtMs) => endsAtMs !== undefined && endsAtMs <= nowMs,
-      );
       return { nodes: nodes.slice(0, first), hasMore: nodes.length > first, isBehind };
     }
     // Rows of movements are never changed: a later read goes on behind an earlier one.

@@ -1,10 +1,10 @@
 /** What the inventory stores, and how it is read back out of rows: bytes, not JSON, since every command reads and writes some. */
 import type { Entry } from '../../proto/store';
-import { AppError, assertInvariant } from '../core/errors';
+import { assertInvariant } from '../core/errors';
 import { itemFormat } from '../core/holds-due';
 import { keyspace, readHoldKey, readStockMovementKey } from '../core/keyspace';
 import { readUint64, uint64 } from '../core/tuple';
-import { readText, readVarint, varintBytes, writeText, writeVarint } from '../core/varint';
+import { readingOf, readText, readVarint, varintBytes, writeText, writeVarint } from '../core/varint';
 import type { Reading } from '../core/varint';
 
 /** An item's record: small and bounded, whatever the number of its holds. `inventory-item.ts` says what it comes to. */
@@ -255,12 +255,6 @@ function numbered(sku: string, lastNumber: number, reading: Reading): Movement[]
   const movements: MovementRecord[] = [];
   while (reading.next < reading.bytes.length) movements.push(readMovement(reading));
   return movements.reverse().map((movement, index) => ({ ...movement, sku, number: lastNumber - index }));
-}
-
-function readingOf(value: Buffer, expected: number, what: string): Reading {
-  if (value[0] !== expected)
-    throw new AppError('INTERNAL', `${what} of format ${value[0]} where ${expected} was expected`);
-  return { bytes: value, next: 1 };
 }
 
 /** The sku in the key of an item. */

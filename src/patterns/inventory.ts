@@ -32,7 +32,7 @@ import { runExactly, unlessDueUnknown } from './inventory-exact';
 import type { InventoryExpiry } from './inventory-expiry';
 import { readItemPage, readMovementPage } from './inventory-pages';
 import type { Page, PageOf } from './inventory-pages';
-import { nextExpiryOf } from './inventory-item';
+import { mayHaveEnded, nextExpiryOf } from './inventory-item';
 import type { Movement, Shortage } from './inventory-records';
 import { itemRef, putItem, readItemRows, relyOnItems } from './inventory-rows';
 
@@ -97,7 +97,7 @@ export class Inventory {
     requireSku('sku', sku);
     const { states, nowMs } = await readItems(this.#store, [sku]);
     const state = states[0];
-    if (state && (nextExpiryOf(state.stored) ?? Infinity) <= nowMs) this.#expiry.plan(sku, 0);
+    if (state && mayHaveEnded(state.stored, nowMs)) this.#expiry.plan(sku, 0);
     return state && toItem(state);
   }
 

@@ -12,8 +12,7 @@
  * Within a batch the row has no commit yet: there pending stays pending, and stands at the time of the decision.
  */
 import { AppError } from '../core/errors';
-import { readVarint, varintOf } from '../core/varint';
-import type { Reading } from '../core/varint';
+import { readingOf, readVarint, varintOf } from '../core/varint';
 import { TokenBucket } from './rate-limit-bucket';
 import { SlidingWindowCounter } from './rate-limit-counter';
 import { SlidingWindowLog } from './rate-limit-log';
@@ -109,8 +108,7 @@ function settleAt(written: LimitRecord, committedAtMs: number): LimitRecord {
 }
 
 function decode(value: Buffer): Written {
-  if (value[0] !== format) throw new AppError('INTERNAL', `limits of format ${value[0]} where ${format} was expected`);
-  const reading: Reading = { bytes: value, next: 1 };
+  const reading = readingOf(value, format, 'limits');
   const ttlMs = readVarint(reading);
   const atMs = readVarint(reading);
   const states = Array.from({ length: readVarint(reading) }, () => {

@@ -67,10 +67,7 @@ export function requireSessionCursor(field: string, cursor: string): number {
 }
 
 function placeText({ user, number }: SessionPlace): string {
-  const bytes = Buffer.allocUnsafe(userBytes + numberBytes);
-  bytes.set(user);
-  bytes.writeUIntBE(number, userBytes, numberBytes);
-  return bytes.toString('base64url');
+  return Buffer.concat([user, uint48(number)]).toString('base64url');
 }
 
 function placeIn(bytes: Buffer, from: number): SessionPlace {
