@@ -383,6 +383,10 @@ function describeHistory(suite: Suite): void {
     const { revision: begin } = await putAll(store, 'begin');
     for (let index = 0; index < 20; index += 1) await putAll(store, `old${index}`);
     const { revision: old } = await putAll(store, 'old');
+    // What a store hears of with one word is of one age for it.
+    const heard = await WatchReader.begin(store, [everything], { afterRevision: begin });
+    await heard.until(old);
+    await heard.end();
     clock.advance(59_999);
     const { revision: young0 } = await putAll(store, 'young0');
     expect((await store.status()).oldestRevision).toBeLessThanOrEqual(begin);
@@ -413,12 +417,17 @@ function describeHistory(suite: Suite): void {
     const { store, clock } = await suite.open({ retention: { logBytesMax: 200_000 } });
     const { revision: begin } = await putAll(store, 'begin');
     const revisions: Revision[] = [];
+    // What a store hears of with one word goes as one.
+    const heard = await WatchReader.begin(store, [everything]);
     for (let index = 0; index < 60; index += 1) {
-      revisions.push((await committed(store, transaction([put(`k${index}`, 'x'.repeat(10_000))]))).revision);
+      const { revision } = await committed(store, transaction([put(`k${index}`, 'x'.repeat(10_000))]));
+      revisions.push(revision);
+      await heard.until(revision);
       // What attempts are found again by may be kept for their minute, whatever its size.
       if (index === 59) clock.advance(defaultRetention.attemptKeepMs + 1);
     }
     revisions.push((await putAll(store, 'last')).revision);
+    await heard.end();
     const { oldestRevision } = await store.status();
     expect(oldestRevision).toBeGreaterThan(begin);
     await gone(store, begin);
