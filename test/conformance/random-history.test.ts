@@ -32,12 +32,17 @@ test(`random histories of a store that keeps little of them (seeds from ${seedsO
 
 describe('random histories find a store that', () => {
   const seeds = seedsOf(200);
-  test.each(brokenStores)(`%s (seeds from ${seeds[0]})`, async (_what, make) => {
-    const found: string[] = [];
-    for (const seed of seeds) {
-      await runHistory(make, { seed, steps: 200 }).catch((error: Error) => void found.push(error.message));
-      if (found.length > 0) break;
-    }
-    expect(found[0]).toMatch(/^seed \d+, step \d+ of 200: /);
-  });
+  test.each(brokenStores)(
+    `%s (seeds from ${seeds[0]})`,
+    async (_what, make) => {
+      const found: string[] = [];
+      for (const seed of seeds) {
+        await runHistory(make, { seed, steps: 200 }).catch((error: Error) => void found.push(error.message));
+        if (found.length > 0) break;
+      }
+      expect(found[0]).toMatch(/^seed \d+, step \d+ of 200: /);
+      // What a watch leaves out may be missed only by its silence.
+    },
+    30_000,
+  );
 });

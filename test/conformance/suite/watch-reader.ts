@@ -1,6 +1,10 @@
 /** A reader of a watch that holds every batch against what watches promise, and keeps the changes. */
 import type { Change, KeyRange, Revision, Store, WatchBatch, WatchOptions } from '../../../proto/store';
+import { systemClock } from '../../../src/core/clock';
 import { bytes, textOf } from './words';
+
+/** A watch that owes something and gives nothing for so long has lost it. */
+const patienceMs = 10_000;
 
 /** How changes of one revision stand: by key, and where a put replaces what has expired, the expiry first. */
 export function compareChanges(a: Change, b: Change): number {
@@ -40,7 +44,7 @@ export class WatchReader {
 
   /** The next batch; undefined when the watch has ended. Throws what is wrong with it. */
   async next(): Promise<WatchBatch | undefined> {
-    const { value, done } = (await this.#iterator.next()) as IteratorResult<WatchBatch, undefined>;
+    const { value, done } = (await this.#given()) as IteratorResult<WatchBatch, undefined>;
     if (done) return undefined;
     this.#judge(value);
     this.changes.push(...value.changes);
@@ -84,6 +88,19 @@ export class WatchReader {
   /** What came so far, in a few words each. */
   words(): string[] {
     return this.changes.map(wordsOf);
+  }
+
+  async #given(): Promise<IteratorResult<WatchBatch>> {
+    let cancel = (): void => undefined;
+    const silence = new Promise<never>((_, reject) => {
+      const error = new Error(`the watch gave nothing for ${patienceMs} ms after ${this.through}`);
+      cancel = systemClock.after(patienceMs, () => reject(error));
+    });
+    try {
+      return await Promise.race([this.#iterator.next(), silence]);
+    } finally {
+      cancel();
+    }
   }
 
   #judge({ changes, revision, nowMs }: WatchBatch): void {
