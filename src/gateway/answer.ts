@@ -15,6 +15,8 @@ export interface HttpCaller {
   readonly caller: Caller;
   readonly scene: ErrorScene;
   readonly mediaType: MediaType;
+  /** As of `ExecutionRequest`. */
+  readonly arrivedMs: number;
 }
 
 export interface AskedOperation {
@@ -30,7 +32,7 @@ export interface Answer {
 
 /** Runs it. Never rejects: failures are in the result. */
 export async function answer(gateway: Gateway, asked: AskedOperation, by: HttpCaller): Promise<Answer> {
-  const { scene, caller, mediaType } = by;
+  const { scene, caller, mediaType, arrivedMs } = by;
   let operation;
   try {
     operation = gateway.executor.prepare(asked.document, asked.operationName);
@@ -39,7 +41,8 @@ export async function answer(gateway: Gateway, asked: AskedOperation, by: HttpCa
   } catch (error) {
     return { status: 400, result: { errors: [toClientError(error, scene)] } };
   }
-  const result = shownResult(await gateway.execute({ operation, inputs: asked.inputs, caller, scene }), scene);
+  const executed = await gateway.execute({ operation, inputs: asked.inputs, caller, scene, arrivedMs });
+  const result = shownResult(executed, scene);
   // Variables that did not fit: nothing was executed. application/json says 200 to every well-formed request.
   const isRefused = result.errors !== undefined && result.data === undefined;
   return { status: isRefused && mediaType === mediaTypes.response ? statusOf(result.errors![0]!) : 200, result };

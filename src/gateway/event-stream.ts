@@ -19,6 +19,8 @@ export interface EventStreamOptions {
   readonly heartbeatMs: number;
 }
 
+export type StreamedOperation = Omit<SubscriptionStart, 'subscriber' | 'lastEventId'>;
+
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -37,7 +39,7 @@ export class EventStreams {
   }
 
   /** Runs the operation and writes what comes of it; resolves when the stream has ended. */
-  async serve(exchange: Exchange, start: Omit<SubscriptionStart, 'subscriber' | 'lastEventId'>): Promise<void> {
+  async serve(exchange: Exchange, start: StreamedOperation): Promise<void> {
     const { response } = exchange;
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -51,10 +53,7 @@ export class EventStreams {
     response.end(nextEvent(resultJson(await this.#gateway.execute(start), start.scene)) + complete);
   }
 
-  async #subscription(
-    { request, response }: Exchange,
-    start: Omit<SubscriptionStart, 'subscriber' | 'lastEventId'>,
-  ): Promise<void> {
+  async #subscription({ request, response }: Exchange, start: StreamedOperation): Promise<void> {
     const { clock } = this.#gateway;
     const { slowConsumerMs } = this.#options;
     let opened: OpenSubscription | undefined = undefined;

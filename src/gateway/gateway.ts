@@ -67,6 +67,8 @@ export interface ExecutionRequest {
   readonly inputs: Inputs;
   readonly caller: Caller;
   readonly scene: ErrorScene;
+  /** When it came, in monotonic milliseconds: its time is counted from there. Default: now. */
+  readonly arrivedMs?: number;
 }
 
 export interface SubscriptionStart extends ExecutionRequest {
@@ -149,25 +151,30 @@ export class Gateway {
     return this.executor.prepare(this.documentOf(source).document, requested.operationName);
   }
 
-  /** Runs a query or a mutation. Never rejects: what is thrown is in the result's errors. */
-  async execute({ operation, inputs, caller, scene }: ExecutionRequest): Promise<ExecutionResult> {
-    const startMs = this.clock.monotonicMs();
+  /** Does something when it is the tenant's turn. Rejects with OVERLOADED, or as `act` does. */
+  async inTurn<Result>(tenantId: string, act: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turns.enter(tenantId);
+    if (turn) await turn;
+    try {
+      return await act();
+    } finally {
+      this.#turns.leave(tenantId);
+    }
+  }
+
+  /** Runs a query or a mutation, which belongs in a turn. Never rejects: what is thrown is in the result's errors. */
+  async execute(request: ExecutionRequest): Promise<ExecutionResult> {
+    const { operation, inputs, caller, scene, arrivedMs = this.clock.monotonicMs() } = request;
     let result: ExecutionResult;
     try {
       refuseForbidden(operation, caller, this.#ownRoles);
-      const turn = this.#turns.enter(caller.tenantId);
-      if (turn) await turn;
-      try {
-        const context = this.makeContext(caller, scene.requestId);
-        const running = operation.run(undefined, context, inputs);
-        result = running instanceof Promise ? await running : running;
-      } finally {
-        this.#turns.leave(caller.tenantId);
-      }
+      const context = this.makeContext(caller, scene.requestId);
+      const running = operation.run(undefined, context, inputs);
+      result = running instanceof Promise ? await running : running;
     } catch (error) {
       result = { errors: [error as never] };
     }
-    this.#record(operation, result, startMs);
+    this.#record(operation, result, arrivedMs);
     return result;
   }
 
@@ -205,11 +212,11 @@ export class Gateway {
     this.#subscriptions.stopAll();
   }
 
-  #record(operation: Operation, result: ExecutionResult, startMs: number): void {
+  #record(operation: Operation, result: ExecutionResult, arrivedMs: number): void {
     const { metrics, clock } = this;
     const first = result.errors?.[0];
     const outcome = first === undefined ? 'ok' : codeOf(first);
     metrics.countOperation(operation.type, operation.field, outcome);
-    metrics.timeOperation(operation.type, clock.monotonicMs() - startMs);
+    metrics.timeOperation(operation.type, clock.monotonicMs() - arrivedMs);
   }
 }

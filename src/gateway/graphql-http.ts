@@ -13,9 +13,11 @@ import type { ErrorScene } from './errors';
 import type { Gateway } from './gateway';
 import type { Admission } from './request-limit';
 import { presentedByHeaders } from './authentication';
-import { HttpRefusal, contentTypes, mediaTypes, readAccept, readBody, requireJson, send, sendErrors } from './http-io';
+import { HttpRefusal, contentTypes, mediaTypes, parseJson, readAccept, readBody, requireJson } from './http-io';
+import { send, sendErrors } from './http-io';
 import type { Acceptance, MediaType } from './http-io';
 import { EventStreams } from './event-stream';
+import type { StreamedOperation } from './event-stream';
 
 export interface GraphqlHttpOptions {
   readonly bodyBytesMax: number;
@@ -73,37 +75,51 @@ export class GraphqlHttp {
     const scene = this.#gateway.scene();
     const exchange: Exchange = { request, response, method, accept, mediaType: accept.whole ?? mediaTypes.json, scene };
     if (method === 'POST') requireJson(request);
-    const parameters =
-      method === 'POST'
-        ? parametersOfBody(await readBody(request, this.#options.bodyBytesMax))
-        : parametersOfSearch(search);
+    const body = method === 'POST' ? await readBody(request, this.#options.bodyBytesMax) : undefined;
+    const read = (): Parameters => (body ? checkParameters(parseJson(body)) : parametersOfSearch(search));
     try {
-      await this.#run(exchange, parameters);
+      await this.#serve(exchange, read);
     } catch (thrown) {
       this.#refuse(exchange, Array.isArray(thrown) ? thrown : [thrown]);
     }
   }
 
-  async #run(exchange: Exchange, parameters: Parameters): Promise<void> {
+  /** What waits for its turn is not read yet: bytes cost the collector little, while values that wait by the hundred delay everyone. */
+  async #serve(exchange: Exchange, read: () => Parameters): Promise<void> {
     const gateway = this.#gateway;
-    const asker = await gateway.authenticate(presentedByHeaders(exchange.request.headers));
-    const admission = gateway.admit(asker, exchange.scene);
+    const { request, scene, mediaType } = exchange;
+    const arrivedMs = gateway.clock.monotonicMs();
+    const caller = await gateway.authenticate(presentedByHeaders(request.headers));
+    const admission = gateway.admit(caller, scene);
     if (admission) this.#admit(exchange, await admission);
+    const by: HttpCaller = { caller, scene, mediaType, arrivedMs };
+    const subscription = await gateway.inTurn(caller.tenantId, () => this.#answer(exchange, read(), by));
+    if (subscription) await this.#events.serve(exchange, subscription);
+  }
+
+  /** Answers, unless it is a subscription, which lasts longer than a turn. */
+  async #answer(exchange: Exchange, parameters: Parameters, by: HttpCaller): Promise<StreamedOperation | undefined> {
+    const gateway = this.#gateway;
     const source = gateway.sourceOf(parameters);
-    const caller: HttpCaller = { caller: asker, scene: exchange.scene, mediaType: exchange.mediaType };
     if (source !== undefined) {
       const { document } = gateway.documentOf(source);
       const { operationName } = parameters;
       const asked: AskedOperation = { document, operationName, inputs: parameters.variables ?? {} };
-      if (exchange.accept.events && (await this.#serveEvents(exchange, asked, caller))) return;
+      const streamed = exchange.accept.events ? this.#streamed(exchange, asked, by) : undefined;
+      if (streamed?.operation.type === 'subscription') return streamed;
+      if (streamed) {
+        await this.#events.serve(exchange, streamed);
+        return undefined;
+      }
       // The ordinary request. Apollo would come to the same answer, at twice the price.
       if (exchange.method === 'POST' && !parameters.extensions?.['persistedQuery']) {
-        const { status, result } = await answer(gateway, asked, caller);
+        const { status, result } = await answer(gateway, asked, by);
         send(exchange.response, status, contentTypes[exchange.mediaType], JSON.stringify(result));
-        return;
+        return undefined;
       }
     }
-    await this.#runThroughApollo(exchange, { ...parameters, query: source }, caller);
+    await this.#runThroughApollo(exchange, { ...parameters, query: source }, by);
+    return undefined;
   }
 
   /** Throws RATE_LIMITED where it is not let in. The fields go with whatever is answered. */
@@ -113,15 +129,15 @@ export class GraphqlHttp {
     if (admission.refusal) throw admission.refusal;
   }
 
-  /** Serves it as server-sent events where it is a subscription, or the caller takes nothing else; false: not so. */
-  async #serveEvents(exchange: Exchange, asked: AskedOperation, { caller, scene }: HttpCaller): Promise<boolean> {
+  /** What is to be served as server-sent events: a subscription, and where the caller takes nothing else, anything. */
+  #streamed(exchange: Exchange, asked: AskedOperation, by: HttpCaller): StreamedOperation | undefined {
     const operation = this.#gateway.executor.prepare(asked.document, asked.operationName);
-    if (operation.type !== 'subscription' && exchange.accept.whole !== undefined) return false;
+    if (operation.type !== 'subscription' && exchange.accept.whole !== undefined) return undefined;
     if (exchange.method === 'GET' && operation.type === 'mutation')
       throw new HttpRefusal(405, 'A mutation needs POST.', { allow: 'POST' });
     const { operationName, inputs } = asked;
-    await this.#events.serve(exchange, { operation, operationName, inputs, caller, scene });
-    return true;
+    const { caller, scene, arrivedMs } = by;
+    return { operation, operationName, inputs, caller, scene, arrivedMs };
   }
 
   async #runThroughApollo(exchange: Exchange, parameters: Parameters, caller: HttpCaller): Promise<void> {
@@ -167,16 +183,6 @@ function checkParameters(body: unknown): Parameters {
   if (!isAbsent(variables) && !isMap(variables)) throw new HttpRefusal(400, 'variables must be an object.');
   if (!isAbsent(extensions) && !isMap(extensions)) throw new HttpRefusal(400, 'extensions must be an object.');
   return { query: query ?? undefined, documentId, operationName, variables, extensions } as Parameters;
-}
-
-function parametersOfBody(text: string): Parameters {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new HttpRefusal(400, 'The request body is not JSON.');
-  }
-  return checkParameters(body);
 }
 
 function parametersOfSearch(search: string): Parameters {

@@ -33,9 +33,9 @@ export class HttpRefusal extends Error {
 
 /**
  * Reads the body, at most `bytesMax` of it. Throws HttpRefusal 413 as soon as it is known to be longer, 400 where it is
- * cut off or is not UTF-8.
+ * cut off.
  */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const tooLong = (): void =>
       reject(
@@ -53,13 +53,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<st
       request.pause();
       tooLong();
     });
-    request.on('end', () => {
-      try {
-        resolve(utf8.decode(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-      } catch {
-        reject(new HttpRefusal(400, 'The request body is not UTF-8.'));
-      }
-    });
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     // Every request is closed at its end, too. Each comes once: "on" spares what "once" wraps around a listener.
     const cutOff = (): void => {
       if (!request.complete) reject(new HttpRefusal(400, 'The request body was cut off.'));
@@ -70,6 +64,21 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<st
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The JSON of a body. Throws HttpRefusal 400 where it is none, or is not UTF-8. */
+export function parseJson(body: Buffer): unknown {
+  let text;
+  try {
+    text = utf8.decode(body);
+  } catch {
+    throw new HttpRefusal(400, 'The request body is not UTF-8.');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpRefusal(400, 'The request body is not JSON.');
+  }
+}
 
 /** Throws HttpRefusal 415 where the body is not declared as JSON in UTF-8: a form could send anything else from any web page. */
 export function requireJson(request: IncomingMessage): void {

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import type { Server, SubscribePayload } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
@@ -166,12 +167,10 @@ export class WebSockets {
       },
       execute: async (given) => {
         const { caller, operation, payload, scene } = argumentsOf(given);
-        const result = await this.#gateway.execute({
-          operation,
-          inputs: payload.variables ?? {},
-          caller,
-          scene,
-        });
+        const request = { operation, inputs: payload.variables ?? {}, caller, scene };
+        const result = await this.#gateway
+          .inTurn(caller.tenantId, () => this.#gateway.execute(request))
+          .catch((error: unknown): ExecutionResult => ({ errors: [error as GraphQLError] }));
         const { data, errors } = shownResult(result, scene);
         return {
           ...(data === undefined ? {} : { data: data as Record<string, unknown> }),

@@ -28,6 +28,28 @@ export function requireFormat(bytes: Uint8Array, what: string): void {
     throw new AppError('INTERNAL', `${what} has the format ${bytes[0]}, ${formatByte} was expected`);
 }
 
+// --- memory ------------------------------------------------------------------------------------------------------
+
+const reusedBytesLeast = 65_536;
+
+/**
+ * Memory for what LMDB copies at once, written over again and again; it grows to what a group of transactions may have. Values of some kilobytes, each
+ * encoded into a buffer of its own, made V8 collect the whole heap several times a second, which everyone waited for.
+ */
+class ReusedBytes {
+  #bytes = Buffer.allocUnsafeSlow(reusedBytesLeast);
+
+  /** So many bytes, of which the first `kept` are what they were. */
+  take(length: number, kept = 0): Buffer {
+    if (length > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
+      this.#bytes.copy(grown, 0, 0, kept);
+      this.#bytes = grown;
+    }
+    return this.#bytes.subarray(0, length);
+  }
+}
+
 // --- rows --------------------------------------------------------------------------------------------------------
 
 /** A row's head, with the time of its due row; 0: there is none. */
@@ -35,6 +57,7 @@ export interface StoredHead extends RowHead {
   readonly dueMs: number;
 }
 
+const rowMemory = new ReusedBytes();
 const histories: readonly History[] = ['none', 'key', 'value'];
 const mortalFlag = 4;
 const headBytes = 10;
@@ -45,13 +68,14 @@ export function valueOffset(row: Uint8Array): number {
   return (row[1]! & mortalFlag) === 0 ? headBytes : mortalHeadBytes;
 }
 
+/** The bytes are good until the next call. */
 export function encodeRow(
   { revision, expiresAtMs, dueMs, history }: Omit<StoredHead, 'valueBytes'>,
   value: Buffer,
 ): Buffer {
   const isMortal = expiresAtMs !== 0;
   const offset = isMortal ? mortalHeadBytes : headBytes;
-  const row = Buffer.allocUnsafe(offset + value.length);
+  const row = rowMemory.take(offset + value.length);
   row[0] = formatByte;
   row[1] = histories.indexOf(history) | (isMortal ? mortalFlag : 0);
   writeUint64(row, revision, 2);
@@ -94,6 +118,7 @@ function writeUint64(target: Buffer, value: number, at: number): void {
 const changeKinds: readonly ChangeKind[] = ['put', 'delete', 'expire'];
 const valueFlag = 4;
 const logHeadBytes = 9;
+const commitHeadBytes = 12;
 /** A log row is closed when it has this many bytes: what is larger does not share a page with others. */
 const logRowBytes = 1_900;
 
@@ -107,59 +132,76 @@ export interface LogRow {
  *
  *     commit   revision (8) | number of changes (4) | changes
  *     change   kind and flags (1) | key length (2) | key | [expires at (8), of a put] | [value length (4) | value]
+ *
+ * All in memory that the next group writes over.
  */
 export class LogWriter {
-  readonly #nowMs: number;
-  readonly #rows: LogRow[] = [];
-  #parts: Buffer[] = [];
-  #bytes = 0;
+  readonly #memory = new ReusedBytes();
+  #nowMs = 0;
+  /** Last revision and end of each row that is closed. */
+  #closed: { readonly lastRevision: Revision; readonly end: number }[] = [];
+  #start = 0;
+  #end = 0;
   #lastRevision: Revision = 0;
 
-  constructor(nowMs: number) {
+  /** Begins with a group; rows of the one before are written over. */
+  begin(nowMs: number): void {
     this.#nowMs = nowMs;
+    this.#closed = [];
+    this.#start = 0;
+    this.#end = 0;
   }
 
   add({ revision, changes }: CommitChanges): void {
-    const head = Buffer.allocUnsafe(12);
+    if (this.#end === this.#start) this.#beginRow();
+    const head = this.#more(commitHeadBytes);
     writeUint64(head, revision, 0);
     head.writeUInt32BE(changes.length, 8);
-    this.#push(head);
-    for (const change of changes) this.#push(encodeChange(change));
+    for (const change of changes) writeChange(change, this.#more(changeBytes(change)));
     this.#lastRevision = revision;
-    if (this.#bytes >= logRowBytes) this.#close();
+    if (this.#end - this.#start >= logRowBytes) this.#closeRow();
   }
 
-  /** The rows; the writer is done then. */
+  /** The rows, good until the next group begins. */
   finish(): readonly LogRow[] {
-    if (this.#bytes > 0) this.#close();
-    return this.#rows;
+    if (this.#end > this.#start) this.#closeRow();
+    const bytes = this.#memory.take(this.#end);
+    let start = 0;
+    return this.#closed.map(({ lastRevision, end }) => {
+      const row = { lastRevision, bytes: bytes.subarray(start, end) };
+      start = end;
+      return row;
+    });
   }
 
-  #push(part: Buffer): void {
-    this.#parts.push(part);
-    this.#bytes += part.length;
-  }
-
-  #close(): void {
-    const head = Buffer.allocUnsafe(logHeadBytes);
+  #beginRow(): void {
+    const head = this.#more(logHeadBytes);
     head[0] = formatByte;
     writeUint64(head, this.#nowMs, 1);
-    const bytes = Buffer.concat([head, ...this.#parts], logHeadBytes + this.#bytes);
-    this.#rows.push({ lastRevision: this.#lastRevision, bytes });
-    this.#parts = [];
-    this.#bytes = 0;
+  }
+
+  #closeRow(): void {
+    this.#closed.push({ lastRevision: this.#lastRevision, end: this.#end });
+    this.#start = this.#end;
+  }
+
+  #more(length: number): Buffer {
+    const from = this.#end;
+    this.#end += length;
+    return this.#memory.take(this.#end, from).subarray(from);
   }
 }
 
-function encodeChange({ kind, key, value, expiresAtMs }: Change): Buffer {
-  const isPut = kind === 'put';
-  const size = 3 + key.length + (isPut ? 8 : 0) + (value ? 4 + value.length : 0);
-  const bytes = Buffer.allocUnsafe(size);
+function changeBytes({ kind, key, value }: Change): number {
+  return 3 + key.length + (kind === 'put' ? 8 : 0) + (value ? 4 + value.length : 0);
+}
+
+function writeChange({ kind, key, value, expiresAtMs }: Change, bytes: Buffer): void {
   bytes[0] = changeKinds.indexOf(kind) | (value ? valueFlag : 0);
   bytes.writeUInt16BE(key.length, 1);
   key.copy(bytes, 3);
   let at = 3 + key.length;
-  if (isPut) {
+  if (kind === 'put') {
     writeUint64(bytes, expiresAtMs, at);
     at += 8;
   }
@@ -167,7 +209,6 @@ function encodeChange({ kind, key, value, expiresAtMs }: Change): Buffer {
     bytes.writeUInt32BE(value.length, at);
     value.copy(bytes, at + 4);
   }
-  return bytes;
 }
 
 /** When a log row was written. */

@@ -14,8 +14,7 @@ export class LmdbLog {
   readonly #log: Rows;
   readonly #retention: RetentionOptions;
   #oldestMs: number | undefined;
-  /** Of the commit that runs. */
-  #writer = new LogWriter(0);
+  readonly #writer = new LogWriter();
   #isTrimmed = false;
 
   constructor(log: Rows, retention: RetentionOptions) {
@@ -33,7 +32,7 @@ export class LmdbLog {
 
   /** Begins a commit. */
   begin(nowMs: number): void {
-    this.#writer = new LogWriter(nowMs);
+    this.#writer.begin(nowMs);
     this.#isTrimmed = false;
   }
 

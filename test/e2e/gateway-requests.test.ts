@@ -434,3 +434,44 @@ describe('ways to ask', () => {
     await unready.stop();
   });
 });
+
+describe('turns of tenants', () => {
+  const hello = async (tenantId: string): Promise<unknown> => {
+    const answer = await post(gateway.origin, { query: '{ hello }' }, { 'x-tenant-id': tenantId });
+    return answer.body.data?.['hello'];
+  };
+  /** More than may be under way. */
+  const many = Array.from({ length: 20 });
+
+  it('looks at who asks before it reads what is asked', async () => {
+    const answer = await post(gateway.origin, '{"query"', { authorization: 'Bearer nothing' });
+    expect([answer.status, code(answer)]).toEqual([401, 'UNAUTHENTICATED']);
+  });
+
+  it('gives back the turn of a request that cannot be read', async () => {
+    expect(await hello('first')).toBe('hello first');
+    for (const body of ['{"query"', '[]', Buffer.from([0x22, 0xff, 0x22]).toString('latin1')])
+      for (const _ of many) {
+        const answer = await post(gateway.origin, body, { 'x-tenant-id': 'second' });
+        expect([answer.status, code(answer)]).toEqual([400, 'BAD_REQUEST']);
+      }
+    expect(await Promise.all(many.map(() => hello('second')))).toEqual(many.map(() => 'hello second'));
+    expect(await hello('first')).toBe('hello first');
+  });
+
+  it('keeps no turn for a subscription', async () => {
+    const end = new AbortController();
+    expect(await hello('first')).toBe('hello first');
+    for (const _ of many) {
+      const query = new URLSearchParams({ query: 'subscription { ticks(from: 0) { count } }' });
+      const answer = await fetch(`${gateway.origin}/graphql?${query}`, {
+        headers: { accept: 'text/event-stream', 'x-tenant-id': 'second' },
+        signal: end.signal,
+      });
+      expect(answer.status).toBe(200);
+    }
+    expect(await hello('second')).toBe('hello second');
+    expect(await hello('first')).toBe('hello first');
+    end.abort();
+  });
+});
