@@ -151,15 +151,13 @@ export class Gateway {
     return this.executor.prepare(this.documentOf(source).document, requested.operationName);
   }
 
-  /** Does something when it is the tenant's turn. Rejects with OVERLOADED, or as `act` does. */
-  async inTurn<Result>(tenantId: string, act: () => Promise<Result>): Promise<Result> {
-    const turn = this.#turns.enter(tenantId);
-    if (turn) await turn;
-    try {
-      return await act();
-    } finally {
-      this.#turns.leave(tenantId);
-    }
+  /** A turn of a tenant: undefined, it has one now; else resolves when it has, or rejects with OVERLOADED. Whoever has one must `endTurn`. */
+  beginTurn(tenantId: string): Promise<void> | undefined {
+    return this.#turns.enter(tenantId);
+  }
+
+  endTurn(tenantId: string): void {
+    this.#turns.leave(tenantId);
   }
 
   /** Runs a query or a mutation, which belongs in a turn. Never rejects: what is thrown is in the result's errors. */

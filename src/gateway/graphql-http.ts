@@ -93,7 +93,14 @@ export class GraphqlHttp {
     const admission = gateway.admit(caller, scene);
     if (admission) this.#admit(exchange, await admission);
     const by: HttpCaller = { caller, scene, mediaType, arrivedMs };
-    const subscription = await gateway.inTurn(caller.tenantId, () => this.#answer(exchange, read(), by));
+    const turn = gateway.beginTurn(caller.tenantId);
+    if (turn) await turn;
+    let subscription: StreamedOperation | undefined;
+    try {
+      subscription = await this.#answer(exchange, read(), by);
+    } finally {
+      gateway.endTurn(caller.tenantId);
+    }
     if (subscription) await this.#events.serve(exchange, subscription);
   }
 

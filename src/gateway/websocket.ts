@@ -17,7 +17,7 @@ import { presentedByConnection } from './authentication';
 import type { Caller, Presented } from './authentication';
 import { MessageHead } from './delivery';
 import type { Operation } from './executor';
-import type { Gateway } from './gateway';
+import type { ExecutionRequest, Gateway } from './gateway';
 import { Peer } from './peer';
 import { shownResult } from './shown-result';
 import type { Subscriber, SubscriptionEnd } from './subscriptions';
@@ -168,9 +168,7 @@ export class WebSockets {
       execute: async (given) => {
         const { caller, operation, payload, scene } = argumentsOf(given);
         const request = { operation, inputs: payload.variables ?? {}, caller, scene };
-        const result = await this.#gateway
-          .inTurn(caller.tenantId, () => this.#gateway.execute(request))
-          .catch((error: unknown): ExecutionResult => ({ errors: [error as GraphQLError] }));
+        const result = await this.#runInTurn(request);
         const { data, errors } = shownResult(result, scene);
         return {
           ...(data === undefined ? {} : { data: data as Record<string, unknown> }),
@@ -185,6 +183,20 @@ export class WebSockets {
           return [toClientError(error, this.#gateway.scene())];
         }),
     });
+  }
+
+  async #runInTurn(request: ExecutionRequest): Promise<ExecutionResult> {
+    const { tenantId } = request.caller;
+    try {
+      await this.#gateway.beginTurn(tenantId);
+    } catch (error) {
+      return { errors: [error as GraphQLError] };
+    }
+    try {
+      return await this.#gateway.execute(request);
+    } finally {
+      this.#gateway.endTurn(tenantId);
+    }
   }
 
   /** To graphql-ws an iterator that yields nothing; `next` resolves when the subscription is over. */
