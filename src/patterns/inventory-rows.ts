@@ -122,7 +122,8 @@ export interface ReservationRow {
 
 export function putReservation(view: View, { key, reservation, ttlMs }: ReservationRow): void {
   const value = encodeReservation(reservation);
-  view.put(key, value, { ttlMs, history: families.reservation.history });
+  const isFinal = reservation.status !== 'held';
+  view.put(key, value, { ttlMs, history: families.reservation.history, isFinal });
 }
 
 /** A reservation with its id and the items of its lines: those in which its holds stand need no rows. */

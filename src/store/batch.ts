@@ -106,6 +106,8 @@ interface Decision {
   readonly transaction: Transaction;
   /** The keys of its writes, as latin1, in their order. */
   readonly written: readonly string[];
+  /** Those that need not be remembered. */
+  readonly final: ReadonlySet<string>;
   /** Where nothing is written and everything rests on one snapshot, that confirms the outcomes. */
   readonly confirmedBy: Snapshot | undefined;
 }
@@ -299,11 +301,12 @@ class Batch {
   }
 
   #decision(decided: readonly Decided[], overlay: BatchOverlay): Decision {
-    const { writes, written, marks, touched, validUntilMs } = overlay;
+    const { writes, written, final, marks, touched, validUntilMs } = overlay;
     const snapshot = this.#snapshot;
     const isConfirmed = writes.length === 0 && snapshot !== undefined && isWithin(touched, snapshot.keys);
     // What a snapshot has confirmed needs no check more; its marks are still to be written.
-    if (isConfirmed) return { decided, transaction: { checks: [], writes, marks }, written, confirmedBy: snapshot };
+    if (isConfirmed)
+      return { decided, transaction: { checks: [], writes, marks }, written, final, confirmedBy: snapshot };
     const checks: Check[] = [];
     for (const id of touched) {
       const entry = this.#state.get(id);
@@ -311,18 +314,21 @@ class Batch {
       checks.push({ key: this.#keys.get(id)!, revision: isAlive ? entry.revision : 0 });
     }
     const transaction = { checks, writes, marks, ...(validUntilMs === undefined ? {} : { validUntilMs }) };
-    return { decided, transaction, written, confirmedBy: undefined };
+    return { decided, transaction, written, final, confirmedBy: undefined };
   }
 
   // --- committing --------------------------------------------------------------------------------------------------
 
-  #conclude({ decided, transaction, written, confirmedBy }: Decision, { revision, nowMs }: Committed): void {
-    if (!confirmedBy) this.#dependencies.time.heard(nowMs);
+  #conclude(decision: Decision, { revision, nowMs }: Committed): void {
+    const { decided, transaction, written, final, confirmedBy } = decision;
+    const { memory, memoryScope, time } = this.#dependencies;
+    if (!confirmedBy) time.heard(nowMs);
     for (const [index, write] of transaction.writes.entries()) {
       const id = written[index]!;
       // Side rows are not kept: nobody decides on them.
       if (!this.#keys.has(id)) continue;
-      if (write.kind === 'delete') this.#know(id, undefined, revision);
+      if (final.has(id)) memory.drop(memoryScope + id);
+      else if (write.kind === 'delete') this.#know(id, undefined, revision);
       else {
         const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;
         this.#know(id, { key: write.key, value: write.value, revision, expiresAtMs }, revision);

@@ -23,6 +23,8 @@ export interface Row {
 export interface PutOptions {
   readonly ttlMs?: number | undefined;
   readonly history: History;
+  /** Hardly any command will decide on the row again: it is not remembered. Default false. */
+  readonly isFinal?: boolean;
 }
 
 /** Given to a pattern's decision. */
@@ -69,7 +71,7 @@ class Decided {
   refusedUntilMs = Infinity;
 }
 
-const nothingTouched: ReadonlySet<string> = new Set();
+const nothing: ReadonlySet<string> = new Set();
 
 /** What a scope's prefix adds to a key at most: the keys here are without it. */
 const scopeBytesMax = 264;
@@ -86,6 +88,7 @@ export class BatchOverlay implements View {
   readonly #marks: Mark[] = [];
   /** All decisions so far; undefined: none has touched anything. */
   #all: Decided | undefined;
+  #final: Set<string> | undefined;
   #operations = 0;
   #bytes = 0;
   /** The decision that runs. */
@@ -118,7 +121,7 @@ export class BatchOverlay implements View {
 
   /** Keys whose state some decision relied on, as latin1. */
   get touched(): ReadonlySet<string> {
-    return this.#all?.touched ?? nothingTouched;
+    return this.#all?.touched ?? nothing;
   }
 
   get writes(): Write[] {
@@ -130,6 +133,11 @@ export class BatchOverlay implements View {
   /** The keys of the writes, as latin1, in their order. */
   get written(): readonly string[] {
     return this.#all ? [...this.#all.pending.keys()] : [];
+  }
+
+  /** Those of them that were written for the last time. */
+  get final(): ReadonlySet<string> {
+    return this.#final ?? nothing;
   }
 
   get marks(): readonly Mark[] {
@@ -180,11 +188,13 @@ export class BatchOverlay implements View {
     this.#own.refusedUntilMs = Math.min(this.#own.refusedUntilMs, atMs);
   }
 
-  #put(id: string, key: Buffer, value: Buffer, { ttlMs, history }: PutOptions): void {
+  #put(id: string, key: Buffer, value: Buffer, { ttlMs, history, isFinal = false }: PutOptions): void {
     const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
     const write: Write =
       ttlMs === undefined ? { kind: 'put', key, value, history } : { kind: 'put', key, value, history, ttlMs };
     this.#own.pending.set(id, { row, write });
+    if (isFinal) (this.#final ??= new Set()).add(id);
+    else this.#final?.delete(id);
   }
 
   #delete(id: string, key: Buffer, history: History): void {

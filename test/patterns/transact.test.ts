@@ -97,6 +97,28 @@ describe('combining', () => {
     expect([gateway.store.reads.length, gateway.store.commits.length]).toEqual([0, 1]);
   });
 
+  it('keeps nothing of a row that was written for the last time, unless a later command of the batch writes on', async () => {
+    const end: Command<number | string> = {
+      records: [keyOf('a')],
+      decide: (view) => {
+        view.put(keyOf('a'), Buffer.from('7'), { history: 'value', isFinal: true });
+        return 7;
+      },
+    };
+    for (const [commands, reads] of [
+      [[end], 1],
+      [[add('a', 1), end], 1],
+      [[end, add('a', 1)], 0],
+    ] as const) {
+      await gateway.transact.run(add('a', 1));
+      await Promise.all(commands.map((command) => gateway.transact.run(command)));
+      gateway.store.reset();
+      const last = commands.at(-1) === end ? 7 : 8;
+      expect(await outcomeOf(gateway.transact.run(add('a', 1)))).toBe(last + 1);
+      expect(gateway.store.reads).toHaveLength(reads);
+    }
+  });
+
   it('gathers what comes while a commit is in flight', async () => {
     const first = gateway.transact.run(add('a', 1));
     const later: Promise<unknown>[] = [];
