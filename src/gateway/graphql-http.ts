@@ -13,8 +13,17 @@ import type { ErrorScene } from './errors';
 import type { Gateway } from './gateway';
 import type { Admission } from './request-limit';
 import { presentedByHeaders } from './authentication';
-import { HttpRefusal, contentTypes, mediaTypes, parseJson, readAccept, readBody, requireJson } from './http-io';
-import { send, sendErrors } from './http-io';
+import {
+  HttpRefusal,
+  contentTypes,
+  mediaTypes,
+  parseJson,
+  readAccept,
+  readBody,
+  requireJson,
+  send,
+  sendErrors,
+} from './http-io';
 import type { Acceptance, MediaType } from './http-io';
 import { EventStreams } from './event-stream';
 import type { StreamedOperation } from './event-stream';

@@ -167,7 +167,8 @@ export class WebSockets {
       },
       execute: async (given) => {
         const { caller, operation, payload, scene } = argumentsOf(given);
-        const request = { operation, inputs: payload.variables ?? {}, caller, scene };
+        const arrivedMs = this.#gateway.clock.monotonicMs();
+        const request = { operation, inputs: payload.variables ?? {}, caller, scene, arrivedMs };
         const result = await this.#runInTurn(request);
         const { data, errors } = shownResult(result, scene);
         return {

@@ -14,7 +14,7 @@ import { decodeMark, encodeMark } from './marks';
 import type { MarkIdentity } from './marks';
 import type { StorageTime } from './storage-time';
 import { BatchOverlay } from './view';
-import type { View } from './view';
+import type { PendingRow, View } from './view';
 
 /** A command's outcome, with the commit that it stands in. */
 export interface Settled<O> {
@@ -104,10 +104,8 @@ type Decided =
 interface Decision {
   readonly decided: readonly Decided[];
   readonly transaction: Transaction;
-  /** The keys of its writes, as latin1, in their order. */
-  readonly written: readonly string[];
-  /** Those that need not be remembered. */
-  readonly final: ReadonlySet<string>;
+  /** The rows of its writes, by their keys as latin1. */
+  readonly written: ReadonlyMap<string, PendingRow>;
   /** Where nothing is written and everything rests on one snapshot, that confirms the outcomes. */
   readonly confirmedBy: Snapshot | undefined;
 }
@@ -301,12 +299,11 @@ class Batch {
   }
 
   #decision(decided: readonly Decided[], overlay: BatchOverlay): Decision {
-    const { writes, written, final, marks, touched, validUntilMs } = overlay;
+    const { writes, written, marks, touched, validUntilMs } = overlay;
     const snapshot = this.#snapshot;
     const isConfirmed = writes.length === 0 && snapshot !== undefined && isWithin(touched, snapshot.keys);
     // What a snapshot has confirmed needs no check more; its marks are still to be written.
-    if (isConfirmed)
-      return { decided, transaction: { checks: [], writes, marks }, written, final, confirmedBy: snapshot };
+    if (isConfirmed) return { decided, transaction: { checks: [], writes, marks }, written, confirmedBy: snapshot };
     const checks: Check[] = [];
     for (const id of touched) {
       const entry = this.#state.get(id);
@@ -314,20 +311,18 @@ class Batch {
       checks.push({ key: this.#keys.get(id)!, revision: isAlive ? entry.revision : 0 });
     }
     const transaction = { checks, writes, marks, ...(validUntilMs === undefined ? {} : { validUntilMs }) };
-    return { decided, transaction, written, final, confirmedBy: undefined };
+    return { decided, transaction, written, confirmedBy: undefined };
   }
 
   // --- committing --------------------------------------------------------------------------------------------------
 
-  #conclude(decision: Decision, { revision, nowMs }: Committed): void {
-    const { decided, transaction, written, final, confirmedBy } = decision;
+  #conclude({ decided, written, confirmedBy }: Decision, { revision, nowMs }: Committed): void {
     const { memory, memoryScope, time } = this.#dependencies;
     if (!confirmedBy) time.heard(nowMs);
-    for (const [index, write] of transaction.writes.entries()) {
-      const id = written[index]!;
+    for (const [id, { write, isFinal }] of written) {
       // Side rows are not kept: nobody decides on them.
       if (!this.#keys.has(id)) continue;
-      if (final.has(id)) memory.drop(memoryScope + id);
+      if (isFinal) memory.drop(memoryScope + id);
       else if (write.kind === 'delete') this.#know(id, undefined, revision);
       else {
         const expiresAtMs = write.ttlMs === undefined ? 0 : nowMs + write.ttlMs;

@@ -58,9 +58,12 @@ export interface Verdict<O> {
   readonly mark: Mark | undefined;
 }
 
-interface PendingRow {
+/** A row as a batch writes it. */
+export interface PendingRow {
   readonly row: Row | undefined;
   readonly write: Write;
+  /** As of `PutOptions`. */
+  readonly isFinal: boolean;
 }
 
 /** What a decision relies on and writes. */
@@ -71,7 +74,8 @@ class Decided {
   refusedUntilMs = Infinity;
 }
 
-const nothing: ReadonlySet<string> = new Set();
+const nothingTouched: ReadonlySet<string> = new Set();
+const nothingWritten: ReadonlyMap<string, PendingRow> = new Map();
 
 /** What a scope's prefix adds to a key at most: the keys here are without it. */
 const scopeBytesMax = 264;
@@ -88,7 +92,6 @@ export class BatchOverlay implements View {
   readonly #marks: Mark[] = [];
   /** All decisions so far; undefined: none has touched anything. */
   #all: Decided | undefined;
-  #final: Set<string> | undefined;
   #operations = 0;
   #bytes = 0;
   /** The decision that runs. */
@@ -121,23 +124,16 @@ export class BatchOverlay implements View {
 
   /** Keys whose state some decision relied on, as latin1. */
   get touched(): ReadonlySet<string> {
-    return this.#all?.touched ?? nothing;
+    return this.#all?.touched ?? nothingTouched;
   }
 
   get writes(): Write[] {
-    const writes: Write[] = [];
-    if (this.#all) for (const { write } of this.#all.pending.values()) writes.push(write);
-    return writes;
+    return Array.from(this.written.values(), ({ write }) => write);
   }
 
-  /** The keys of the writes, as latin1, in their order. */
-  get written(): readonly string[] {
-    return this.#all ? [...this.#all.pending.keys()] : [];
-  }
-
-  /** Those of them that were written for the last time. */
-  get final(): ReadonlySet<string> {
-    return this.#final ?? nothing;
+  /** What is written, by its key as latin1. */
+  get written(): ReadonlyMap<string, PendingRow> {
+    return this.#all?.pending ?? nothingWritten;
   }
 
   get marks(): readonly Mark[] {
@@ -192,13 +188,11 @@ export class BatchOverlay implements View {
     const row: Row = { value, revision: 0, expiresAtMs: ttlMs === undefined ? 0 : this.nowMs + ttlMs };
     const write: Write =
       ttlMs === undefined ? { kind: 'put', key, value, history } : { kind: 'put', key, value, history, ttlMs };
-    this.#own.pending.set(id, { row, write });
-    if (isFinal) (this.#final ??= new Set()).add(id);
-    else this.#final?.delete(id);
+    this.#own.pending.set(id, { row, write, isFinal });
   }
 
   #delete(id: string, key: Buffer, history: History): void {
-    this.#own.pending.set(id, { row: undefined, write: { kind: 'delete', key, history } });
+    this.#own.pending.set(id, { row: undefined, write: { kind: 'delete', key, history }, isFinal: false });
   }
 
   #idOf(key: Buffer): string {

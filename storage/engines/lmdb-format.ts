@@ -39,14 +39,14 @@ const reusedBytesLeast = 65_536;
 class ReusedBytes {
   #bytes = Buffer.allocUnsafeSlow(reusedBytesLeast);
 
-  /** So many bytes, of which the first `kept` are what they were. */
-  take(length: number, kept = 0): Buffer {
-    if (length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
-      this.#bytes.copy(grown, 0, 0, kept);
+  /** A part of it; what stands before the part stays. */
+  part(start: number, end: number): Buffer {
+    if (end > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(end)));
+      this.#bytes.copy(grown, 0, 0, start);
       this.#bytes = grown;
     }
-    return this.#bytes.subarray(0, length);
+    return this.#bytes.subarray(start, end);
   }
 }
 
@@ -75,7 +75,7 @@ export function encodeRow(
 ): Buffer {
   const isMortal = expiresAtMs !== 0;
   const offset = isMortal ? mortalHeadBytes : headBytes;
-  const row = rowMemory.take(offset + value.length);
+  const row = rowMemory.part(0, offset + value.length);
   row[0] = formatByte;
   row[1] = histories.indexOf(history) | (isMortal ? mortalFlag : 0);
   writeUint64(row, revision, 2);
@@ -138,8 +138,8 @@ export interface LogRow {
 export class LogWriter {
   readonly #memory = new ReusedBytes();
   #nowMs = 0;
-  /** Last revision and end of each row that is closed. */
-  #closed: { readonly lastRevision: Revision; readonly end: number }[] = [];
+  /** Rows that are closed, and where they stand. */
+  #closed: { readonly lastRevision: Revision; readonly start: number; readonly end: number }[] = [];
   #start = 0;
   #end = 0;
   #lastRevision: Revision = 0;
@@ -165,13 +165,7 @@ export class LogWriter {
   /** The rows, good until the next group begins. */
   finish(): readonly LogRow[] {
     if (this.#end > this.#start) this.#closeRow();
-    const bytes = this.#memory.take(this.#end);
-    let start = 0;
-    return this.#closed.map(({ lastRevision, end }) => {
-      const row = { lastRevision, bytes: bytes.subarray(start, end) };
-      start = end;
-      return row;
-    });
+    return this.#closed.map(({ lastRevision, start, end }) => ({ lastRevision, bytes: this.#memory.part(start, end) }));
   }
 
   #beginRow(): void {
@@ -181,14 +175,14 @@ export class LogWriter {
   }
 
   #closeRow(): void {
-    this.#closed.push({ lastRevision: this.#lastRevision, end: this.#end });
+    this.#closed.push({ lastRevision: this.#lastRevision, start: this.#start, end: this.#end });
     this.#start = this.#end;
   }
 
   #more(length: number): Buffer {
-    const from = this.#end;
+    const start = this.#end;
     this.#end += length;
-    return this.#memory.take(this.#end, from).subarray(from);
+    return this.#memory.part(start, this.#end);
   }
 }
 
