@@ -1,6 +1,7 @@
 /** Transactions that wait for the next physical commit, in order of arrival, and the calls that they belong to. */
 import type { CommitOutcome, Transaction } from '../proto/store';
 import { AppError } from '../src/core/errors';
+import { CommitCall } from './commit-call';
 import { transactionBytes } from './validate';
 
 /** What one physical commit takes: enough that a flush is shared by many, small enough that it does not hold others up. */
@@ -13,17 +14,11 @@ const groupOperationsMax = 4_096;
 const waitingMax = 65_536;
 const waitingBytesMax = 134_217_728;
 
-interface Call {
-  readonly outcomes: CommitOutcome[];
-  open: number;
-  readonly resolve: (outcomes: readonly CommitOutcome[]) => void;
-}
-
 /** One transaction of a call. */
 export interface Waiting {
   readonly transaction: Transaction;
   readonly bytes: number;
-  readonly call: Call;
+  readonly call: CommitCall;
   readonly index: number;
 }
 
@@ -50,17 +45,12 @@ export class CommitQueue {
       );
     }
     return new Promise((resolve) => {
-      const call: Call = {
-        outcomes: new Array<CommitOutcome>(transactions.length),
-        open: transactions.length,
-        resolve,
-      };
+      const call = new CommitCall(transactions.length, resolve);
       transactions.forEach((transaction, index) => {
         const error = faults[index];
-        const bytes = error ? 0 : transactionBytes(transaction);
-        const waiting = { transaction, bytes, call, index };
-        if (error) return settle(waiting, { kind: 'failed', error });
-        this.#waiting.push(waiting);
+        if (error) return call.settle(index, { kind: 'failed', error });
+        const bytes = transactionBytes(transaction);
+        this.#waiting.push({ transaction, bytes, call, index });
         this.#bytes += bytes;
       });
     });
@@ -93,7 +83,5 @@ export class CommitQueue {
 
 /** Gives a transaction its outcome; the last one of a call answers it. */
 export function settle({ call, index }: Waiting, outcome: CommitOutcome): void {
-  call.outcomes[index] = outcome;
-  call.open -= 1;
-  if (call.open === 0) call.resolve(call.outcomes);
+  call.settle(index, outcome);
 }

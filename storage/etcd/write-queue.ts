@@ -4,6 +4,7 @@
  */
 import type { CommitOutcome, Transaction } from '../../proto/store';
 import { AppError } from '../../src/core/errors';
+import { CommitCall } from '../commit-call';
 import type { UsageChange } from '../usage';
 import { transactionBytes } from '../validate';
 import type { Footprint, Plan, RowNames } from './plan';
@@ -93,10 +94,10 @@ export class WriteQueue {
       );
     }
     return new Promise((resolve) => {
-      const call = new Call(transactions.length, resolve);
+      const call = new CommitCall(transactions.length, resolve);
       transactions.forEach((transaction, index) => {
         const error = faults[index];
-        if (error) return call.finish(index, { kind: 'failed', error });
+        if (error) return call.settle(index, { kind: 'failed', error });
         const names = rowNamesOf(transaction);
         const waiting: WaitingTransaction = {
           kind: 'transaction',
@@ -116,7 +117,7 @@ export class WriteQueue {
           settle: (outcome) => {
             if (waiting.isSettled) return;
             waiting.isSettled = true;
-            call.finish(index, outcome);
+            call.settle(index, outcome);
           },
         };
         this.#push(waiting);
@@ -208,25 +209,6 @@ export class WriteQueue {
   #push(waiting: Waiting): void {
     this.#waiting.push(waiting);
     this.#bytes += waiting.bytes;
-  }
-}
-
-/** One call: resolves when each of its transactions has its outcome. */
-class Call {
-  readonly #outcomes: CommitOutcome[];
-  readonly #resolve: (outcomes: readonly CommitOutcome[]) => void;
-  #open: number;
-
-  constructor(size: number, resolve: (outcomes: readonly CommitOutcome[]) => void) {
-    this.#outcomes = new Array<CommitOutcome>(size);
-    this.#resolve = resolve;
-    this.#open = size;
-  }
-
-  finish(index: number, outcome: CommitOutcome): void {
-    this.#outcomes[index] = outcome;
-    this.#open -= 1;
-    if (this.#open === 0) this.#resolve(this.#outcomes);
   }
 }
 
